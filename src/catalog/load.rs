@@ -1,0 +1,115 @@
+//! Reads gitopsctl.yaml and services/*.yaml out of a tree, judges and decodes them.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+
+use crate::catalog::diags::codes;
+use crate::catalog::schema::{PLATFORM, SERVICE, Schema};
+use crate::catalog::{Catalog, Entry, PLATFORM_FILE, Platform, SERVICES_FOLDER, check};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::source::{FileId, SourceMap, Span};
+use crate::tree::{Tree, join};
+use crate::yaml::{self, Document};
+
+/// Loads and checks the catalog of a tree. `None` where there is no gitopsctl.yaml, or where it cannot be read at all;
+/// what is wrong is reported.
+pub fn load(tree: &Tree, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Option<Catalog> {
+    if !tree.has_file(PLATFORM_FILE) {
+        diagnostics.push(
+            Diagnostic::error(&codes::NO_PLATFORM, format!("there is no {PLATFORM_FILE} here"))
+                .help("run `gitopsctl init` to write one, or name the repository with `-C DIR`"),
+        );
+        return None;
+    }
+    let mut catalog = load_platform(tree, sources, diagnostics)?;
+    for (path, name) in service_files(tree) {
+        let Some(file) = tree.load(&path, sources, diagnostics) else {
+            catalog.unreadable.push(name);
+            continue;
+        };
+        match read(&SERVICE, file, sources, diagnostics) {
+            Read::Value { value, document, broken } => {
+                catalog.services.push(Entry { service: value, name, path, file, document, broken });
+            }
+            Read::Nothing => catalog.unreadable.push(name),
+        }
+    }
+    check::check(&mut catalog, tree, diagnostics);
+    Some(catalog)
+}
+
+fn load_platform(tree: &Tree, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Option<Catalog> {
+    let file = tree.load(PLATFORM_FILE, sources, diagnostics)?;
+    let Read::Value { value, document, broken } = read::<Platform>(&PLATFORM, file, sources, diagnostics) else {
+        return None;
+    };
+    Some(Catalog { platform: value, document: Some(document), broken, services: Vec::new(), unreadable: Vec::new() })
+}
+
+/// The files under services/ and the stems of their names, by name.
+fn service_files(tree: &Tree) -> Vec<(String, String)> {
+    let entries = tree.list(SERVICES_FOLDER).into_iter().filter(|entry| !entry.is_directory);
+    let stem = |name: &str| name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")).map(str::to_owned);
+    entries.filter_map(|entry| Some((join(SERVICES_FOLDER, &entry.name), stem(&entry.name)?))).collect()
+}
+
+enum Read<T> {
+    Value { value: T, document: Document, broken: bool },
+    Nothing,
+}
+
+/// Parses, judges and decodes one file that holds one document.
+fn read<T: for<'de> Deserialize<'de>>(
+    schema: &Schema,
+    file: FileId,
+    sources: &SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Read<T> {
+    let mut own = Diagnostics::default();
+    let text = sources.file(file).text.clone();
+    let mut documents = yaml::parse(&text, file, &mut own);
+    let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
+    if documents.is_empty() && !own.has_errors() {
+        let place = Span { file, start: 0, end: 0 };
+        own.push(Diagnostic::error(&codes::EMPTY_FILE, "the file is empty").at(place, ""));
+    }
+    if let Some(second) = documents.get(1) {
+        let place = second.span(second.root());
+        own.push(Diagnostic::error(&codes::EMPTY_FILE, "the file holds several documents").at(place, "a second one"));
+    }
+    // After a syntax error nothing can be said of the rest of the file.
+    let cut_short = own.iter().any(|diagnostic| diagnostic.code == &yaml::codes::SYNTAX);
+    let document = documents.drain(..).next().filter(|_| !cut_short);
+    let Some(document) = document else {
+        diagnostics.append(own);
+        return Read::Nothing;
+    };
+    let refused = schema.judge(&document, document.root(), &mut own);
+    let value = decode(&document, &refused, Span { file, start: 0, end: end.min(1) }, &mut own);
+    let broken = own.has_errors();
+    diagnostics.append(own);
+    match value {
+        Some(value) => Read::Value { value, document, broken },
+        None => Read::Nothing,
+    }
+}
+
+fn decode<T: for<'de> Deserialize<'de>>(
+    document: &Document,
+    refused: &HashSet<crate::yaml::NodeId>,
+    place: Span,
+    diagnostics: &mut Diagnostics,
+) -> Option<T> {
+    if refused.contains(&document.root()) {
+        return None;
+    }
+    match yaml::decode(document, document.root(), refused) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            diagnostics
+                .push(Diagnostic::error(&codes::SCHEMA_MISMATCH, format!("cannot decode: {error}")).at(place, ""));
+            None
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Loads the platform and its services, and checks them: gitopsctl.yaml and services/*.yaml → [`Catalog`].
+//!
+//! Everything wrong is reported in one run, at its line. A service whose file has errors is marked broken and otherwise
+//! kept as far as it can be read, so that what others need of it (a port, an event) stays known. Knows no templates.
+
+mod check;
+pub(crate) mod diags;
+mod load;
+mod platform;
+mod schema;
+mod service;
+
+pub(crate) use check::CRITICAL_REPLICAS;
+pub use diags::codes;
+pub use load::load;
+pub use platform::{
+    Backup, Bounds, Dapr, Databases, Domain, Elasticsearch, Engine, Environment, Flags, Freeze, Legacy, Platform,
+    Redis, Resources, Secrets, Store, Waves,
+};
+pub use schema::{PLATFORM_SCHEMA, SERVICE_SCHEMA, judge};
+pub use service::{
+    Consumed, Egress, Extra, Ingress, Lifetime, Ports, Probe, Secret, Service, ServiceStore, Variation, Waiver,
+};
+
+use crate::source::FileId;
+use crate::yaml::Document;
+
+/// The file of the platform, at the root of the repository.
+pub const PLATFORM_FILE: &str = "gitopsctl.yaml";
+/// The folder with one file a service.
+pub const SERVICES_FOLDER: &str = "services";
+
+/// The platform and its services.
+#[derive(Debug)]
+pub struct Catalog {
+    /// What all services share.
+    pub platform: Platform,
+    /// `gitopsctl.yaml` as it is written; `None` when it is empty.
+    pub document: Option<Document>,
+    /// Whether gitopsctl.yaml has errors, so that nothing may be rendered from it.
+    pub broken: bool,
+    /// Every service whose file is YAML, by name.
+    pub services: Vec<Entry>,
+    /// Names of services whose file is no YAML at all, so that nothing is known of them.
+    pub unreadable: Vec<String>,
+}
+
+/// One service and its file.
+#[derive(Debug)]
+pub struct Entry {
+    /// What the file says.
+    pub service: Service,
+    /// The file's stem: what the service is called whatever its file says.
+    pub name: String,
+    /// `services/<name>.yaml`.
+    pub path: String,
+    /// The file.
+    pub file: FileId,
+    /// The file as it is written.
+    pub document: Document,
+    /// Whether the file has errors, so that nothing may be rendered from it.
+    pub broken: bool,
+}
+
+impl Catalog {
+    /// The service of a name.
+    pub fn service(&self, name: &str) -> Option<&Entry> {
+        self.services.iter().find(|entry| entry.name == name)
+    }
+
+    /// The names of all services, broken ones included.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.services.iter().map(|entry| entry.name.as_str()).chain(self.unreadable.iter().map(String::as_str))
+    }
+}

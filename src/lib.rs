@@ -1,0 +1,21 @@
+//! gitopsctl: renders, builds, lints and releases Kustomize repositories that Argo CD deploys.
+//!
+//! The modules in the order in which the data goes. ARCHITECTURE.md says who may import whom, and why.
+//!
+//! ```text
+//! gitopsctl.yaml + services/*.yaml ──catalog──▶ Catalog ──render──▶ Units ──tree──▶ files
+//!                                  everything wrong on the way ──diag──▶ report ──▶ a person
+//! ```
+
+pub mod catalog; // the platform and its services, loaded and checked
+pub mod cli;
+pub mod diag; // what a stage has to say, and the sink for it
+pub mod git; // the one door to Git
+pub mod kube; // facts of Kubernetes
+pub mod layout; // which services and environments a repository has
+pub mod pipeline; // the order of the stages
+pub mod render; // catalog and templates to the rendered tree
+pub mod report; // diagnostics to text
+pub mod source; // file ids, byte spans, line and column
+pub mod tree; // files: read, written atomically
+pub mod yaml; // text to nodes with spans and back // arguments, terminal, exit codes

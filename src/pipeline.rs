@@ -1,0 +1,131 @@
+//! The order of the stages: load → render → compare → write. The only place that knows it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::catalog::{self, Catalog, PLATFORM_FILE};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::render::{self, Owner, Plan, TEMPLATE_VERSION, Templates, codes};
+use crate::source::SourceMap;
+use crate::tree::{self, Change, Tree, WriteError};
+
+/// A repository, and what was found out about it so far.
+#[derive(Debug)]
+pub struct Workspace {
+    /// The repository's files.
+    pub tree: Tree,
+    /// Every text that was read.
+    pub sources: SourceMap,
+    /// Everything there is to say.
+    pub diagnostics: Diagnostics,
+}
+
+/// What to render.
+#[derive(Clone, Debug, Default)]
+pub struct RenderOptions {
+    /// Only these services and what they share; empty: all.
+    pub services: Vec<String>,
+    /// Whether leftovers of what is no longer in the catalog go.
+    pub prune: bool,
+    /// Whether nothing is going to be written.
+    pub check: bool,
+}
+
+/// What rendering would change.
+#[derive(Debug, Default)]
+pub struct Rendering {
+    /// The changes by unit.
+    pub plan: Plan,
+    /// Services beyond the requested ones whose files would change too.
+    pub others: Vec<String>,
+}
+
+impl Workspace {
+    /// A repository on disk.
+    pub fn open(root: &Path) -> Self {
+        Self::of(Tree::directory(root))
+    }
+
+    /// Any tree.
+    pub fn of(tree: Tree) -> Self {
+        Self { tree, sources: SourceMap::default(), diagnostics: Diagnostics::default() }
+    }
+
+    /// The catalog of the repository.
+    pub fn catalog(&mut self) -> Option<Catalog> {
+        catalog::load(&self.tree, &mut self.sources, &mut self.diagnostics)
+    }
+
+    /// Renders the catalog and compares with what is there. Nothing is written.
+    pub fn render(&mut self, catalog: &Catalog, options: &RenderOptions) -> Rendering {
+        if catalog.broken || !self.versions_fit(catalog, options) {
+            return Rendering::default();
+        }
+        let templates = Templates::load(&self.tree, &mut self.diagnostics);
+        let units =
+            render::render(catalog, &templates, &self.tree, options.prune, &mut self.sources, &mut self.diagnostics);
+        let (sources, diagnostics) = (&mut self.sources, &mut self.diagnostics);
+        let mut plan = render::plan(units, catalog, &self.tree, options.prune, sources, diagnostics);
+        let mut others = Vec::new();
+        if !options.services.is_empty() {
+            plan.changes.retain(|(owner, _)| match owner {
+                Owner::Service(name) if !options.services.contains(name) => {
+                    others.push(name.clone());
+                    false
+                }
+                _ => true,
+            });
+        } else if let Some(change) = self.note_version(catalog) {
+            match plan.changes.iter_mut().find(|(owner, _)| *owner == Owner::Platform) {
+                Some((_, changes)) => changes.push(change),
+                None => plan.changes.push((Owner::Platform, vec![change])),
+            }
+        }
+        Rendering { plan, others }
+    }
+
+    /// Writes the changes, unit by unit; a unit that cannot be written is left as it was.
+    pub fn write(&self, changes: &[(Owner, Vec<Change>)]) -> Vec<(Owner, WriteError)> {
+        let Some(root) = self.tree.root() else { return Vec::new() };
+        let failure = |(owner, changes): &(Owner, Vec<Change>)| {
+            tree::write(root, changes).err().map(|error| (owner.clone(), error))
+        };
+        changes.par_iter().filter_map(failure).collect()
+    }
+
+    /// Whether these templates may render the tree: not where newer ones did, and not a part of it where older ones did.
+    fn versions_fit(&mut self, catalog: &Catalog, options: &RenderOptions) -> bool {
+        let Some(noted) = &catalog.platform.template_version else { return true };
+        let told = |code, message: String| Diagnostic::error(code, message).at(noted.span, "the version in use");
+        let versions = format!("version {} of the templates, and this gitopsctl has {TEMPLATE_VERSION}", noted.value);
+        if noted.value > TEMPLATE_VERSION {
+            let message = format!("the tree was rendered with {versions}");
+            self.diagnostics.push(told(&codes::NEWER_TEMPLATES, message).help("update gitopsctl"));
+            return false;
+        }
+        if noted.value < TEMPLATE_VERSION && !options.services.is_empty() {
+            let message = format!("the rest of the tree was rendered with {versions}");
+            let help = "render everything once: `gitopsctl render`";
+            self.diagnostics.push(told(&codes::OLDER_TEMPLATES, message).help(help));
+            return false;
+        }
+        if noted.value < TEMPLATE_VERSION && options.check {
+            let message = format!("the tree was rendered with {versions}: what differs need not be an edit");
+            let help = "run `gitopsctl render`, and commit what changes";
+            let diagnostic = Diagnostic::warning(&codes::OLDER_TEMPLATES, message).at(noted.span, "the version in use");
+            self.diagnostics.push(diagnostic.help(help));
+        }
+        true
+    }
+
+    /// The edit that notes the version of the templates in gitopsctl.yaml, where an older one is noted.
+    fn note_version(&self, catalog: &Catalog) -> Option<Change> {
+        let noted = catalog.platform.template_version.as_ref().filter(|noted| noted.value < TEMPLATE_VERSION)?;
+        let before: Arc<str> = self.sources.file(noted.span.file).text.clone();
+        let mut after = before.to_string();
+        after.replace_range(noted.span.range(), &TEMPLATE_VERSION.to_string());
+        Some(Change { path: PLATFORM_FILE.to_owned(), before: Some(before), after: Some(after.into()) })
+    }
+}

@@ -1,0 +1,240 @@
+//! What rendering would change: units against the tree as it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::catalog::Catalog;
+use crate::diag::Diagnostics;
+use crate::render::{OUTPUT, Owner, Unit, diags, is_rendered};
+use crate::source::{SourceMap, Span};
+use crate::tree::{Change, Tree};
+
+/// The finalizer by which deleting an Application deletes what it deployed.
+const FINALIZER: &str = "resources-finalizer.argocd.argoproj.io";
+
+/// What is to be written.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The changes of each unit that has any, in the order of the units.
+    pub changes: Vec<(Owner, Vec<Change>)>,
+    /// How many files stay as they are.
+    pub unchanged: usize,
+    /// How many services were rendered.
+    pub services: usize,
+}
+
+/// Compares units with the tree. A unit with a file in the way is reported and left out. Leftovers are removed with
+/// `prune` and reported without.
+pub fn plan(
+    units: Vec<Unit>,
+    catalog: &Catalog,
+    tree: &Tree,
+    prune: bool,
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Plan {
+    let mut planner = Planner { catalog, tree, sources, diagnostics, unchanged: 0 };
+    let rendered: BTreeSet<String> = units.iter().filter_map(|unit| service_of(&unit.owner)).collect();
+    let platform_is_rendered = units.iter().any(|unit| unit.owner == Owner::Platform);
+    let mut leftovers = planner.leftovers(&units);
+    let mut changes = Vec::new();
+    for unit in units {
+        let mut own = planner.changes(&unit);
+        if let (Some(own), Some(service)) = (&mut own, service_of(&unit.owner)) {
+            // A part that the service no longer has, such as its autoscaler.
+            let prefix = format!("{OUTPUT}/apps/{service}/");
+            let overlays = unit.files.keys().filter_map(|path| overlay_of(path)).collect::<BTreeSet<_>>();
+            let is_part = |path: &str| {
+                path.starts_with(&prefix) && overlay_of(path).is_none_or(|overlay| overlays.contains(overlay))
+            };
+            let parts: Vec<_> = leftovers.keys().filter(|path| is_part(path)).cloned().collect();
+            for path in parts {
+                let before = leftovers.remove(&path);
+                own.push(Change { path, before, after: None });
+            }
+        }
+        if let Some(own) = own.filter(|own| !own.is_empty()) {
+            changes.push((unit.owner, own));
+        }
+    }
+    if !platform_is_rendered {
+        // Nobody has said what the platform's files are to be, so none of them is left over.
+        leftovers.retain(|path, _| path.starts_with(&format!("{OUTPUT}/apps/")));
+    }
+    let removals = planner.remove_or_report(leftovers, &rendered, prune);
+    if !removals.is_empty() {
+        match changes.iter_mut().find(|(owner, _)| *owner == Owner::Platform) {
+            Some((_, changes)) => changes.extend(removals),
+            None => changes.push((Owner::Platform, removals)),
+        }
+    }
+    Plan { changes, unchanged: planner.unchanged, services: rendered.len() }
+}
+
+fn service_of(owner: &Owner) -> Option<String> {
+    match owner {
+        Owner::Service(name) => Some(name.clone()),
+        Owner::Platform => None,
+    }
+}
+
+/// `gitops/apps/x/overlays/dev/…` → `dev`.
+fn overlay_of(path: &str) -> Option<&str> {
+    let (_, below) = path.split_once("/overlays/")?;
+    below.split('/').next()
+}
+
+struct Planner<'a> {
+    catalog: &'a Catalog,
+    tree: &'a Tree,
+    sources: &'a mut SourceMap,
+    diagnostics: &'a mut Diagnostics,
+    unchanged: usize,
+}
+
+impl Planner<'_> {
+    /// The files of a unit that differ from the tree; `None` when one of them is in the way.
+    fn changes(&mut self, unit: &Unit) -> Option<Vec<Change>> {
+        let mut changes = Vec::new();
+        let mut in_the_way = false;
+        for (path, after) in &unit.files {
+            let before = match self.tree.text(path) {
+                Ok(before) => before,
+                Err(diagnostic) => {
+                    self.diagnostics.push(*diagnostic);
+                    in_the_way = true;
+                    continue;
+                }
+            };
+            match &before {
+                Some(before) if **before == **after => self.unchanged += 1,
+                Some(_) if self.is_the_repositorys(path, before.as_deref()) => {
+                    self.diagnostics.push(diags::kept_file(path));
+                }
+                Some(text) if !is_rendered(path, text) => {
+                    let file = self.sources.add(path.as_str(), text.clone());
+                    let end = text.find('\n').unwrap_or(text.len());
+                    let place = Span { file, start: 0, end: u32::try_from(end).unwrap_or(0) };
+                    self.diagnostics.push(diags::in_the_way(place, path));
+                    in_the_way = true;
+                }
+                Some(text) => match self.cut_off(text, after) {
+                    Some(service) => {
+                        self.diagnostics.push(diags::held(path, &service));
+                        self.unchanged += 1;
+                    }
+                    None => changes.push(Change { path: path.clone(), before, after: Some(after.clone()) }),
+                },
+                None => changes.push(Change { path: path.clone(), before, after: Some(after.clone()) }),
+            }
+        }
+        (!in_the_way).then_some(changes)
+    }
+
+    /// Files at the root, such as CODEOWNERS, may be the repository's own.
+    fn is_the_repositorys(&self, path: &str, text: Option<&str>) -> bool {
+        !path.contains('/') && text.is_some_and(|text| !is_rendered(path, text))
+    }
+
+    /// A service that the present text names, the new one does not, and whose catalog file does not load.
+    fn cut_off(&self, before: &str, after: &str) -> Option<String> {
+        let broken = self.catalog.services.iter().filter(|entry| entry.broken).map(|entry| &entry.name);
+        let mut broken = broken.chain(&self.catalog.unreadable);
+        broken.find(|name| names(before, name) && !names(after, name)).cloned()
+    }
+
+    /// Rendered files under gitops/ that no unit has, with their texts. Those of services that are in the catalog and
+    /// could not be rendered are none: they stay as they are.
+    fn leftovers(&self, units: &[Unit]) -> BTreeMap<String, Arc<str>> {
+        let wanted: BTreeSet<&str> = units.iter().flat_map(|unit| unit.files.keys().map(String::as_str)).collect();
+        let rendered: BTreeSet<_> = units.iter().filter_map(|unit| service_of(&unit.owner)).collect();
+        let out_of_order: Vec<&str> = self.catalog.names().filter(|name| !rendered.contains(*name)).collect();
+        let files = self.tree.files(OUTPUT).into_iter().filter(|path| !wanted.contains(path.as_str()));
+        let mut found = BTreeMap::new();
+        for path in files.filter(|path| path.ends_with(".yaml")) {
+            let Ok(Some(text)) = self.tree.text(&path) else { continue };
+            let is_theirs = out_of_order.iter().any(|name| owner_by_path(&path) == Some(*name) || names(&text, name));
+            if is_rendered(&path, &text) && !is_theirs {
+                found.insert(path, text);
+            }
+        }
+        found
+    }
+
+    /// Leftovers become removals, or are reported by what they belonged to.
+    fn remove_or_report(
+        &mut self,
+        leftovers: BTreeMap<String, Arc<str>>,
+        rendered: &BTreeSet<String>,
+        prune: bool,
+    ) -> Vec<Change> {
+        if !prune {
+            let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+            for path in leftovers.keys() {
+                let subject = match (owner_by_path(path), overlay_of(path).or(environment_by_path(path))) {
+                    (Some(service), Some(environment)) if rendered.contains(service) => {
+                        format!("`{service}` in {environment}")
+                    }
+                    (Some(service), _) => format!("`{service}`"),
+                    (None, _) => format!("what made {path}"),
+                };
+                *counts.entry(subject).or_default() += 1;
+            }
+            counts.iter().for_each(|(subject, count)| self.diagnostics.push(diags::orphans(subject, *count)));
+            return Vec::new();
+        }
+        let mut removals = Vec::new();
+        for (path, text) in leftovers {
+            if text.contains(FINALIZER) {
+                self.diagnostics.push(diags::finalizer(&path));
+            }
+            removals.push(Change { path, before: Some(text), after: None });
+        }
+        removals
+    }
+}
+
+/// `gitops/apps/x/…` and `gitops/argocd/dev/x.yaml` → `x`.
+fn owner_by_path(path: &str) -> Option<&str> {
+    let below = path.strip_prefix(OUTPUT)?.strip_prefix('/')?;
+    let mut parts = below.split('/');
+    match (parts.next()?, parts.next()?, parts.next()) {
+        ("apps", service, _) => Some(service),
+        ("argocd", folder, Some(file)) if folder != "projects" => file.strip_suffix(".yaml"),
+        _ => None,
+    }
+}
+
+/// `gitops/argocd/dev/x.yaml` → `dev`.
+fn environment_by_path(path: &str) -> Option<&str> {
+    let below = path.strip_prefix(OUTPUT)?.strip_prefix("/argocd/")?;
+    below.split_once('/').map(|(environment, _)| environment)
+}
+
+/// Whether a text holds a name as a word of its own.
+fn names(text: &str, name: &str) -> bool {
+    let is_part = |char: char| char.is_ascii_alphanumeric() || char == '-';
+    text.match_indices(name).any(|(at, _)| {
+        !text[..at].chars().next_back().is_some_and(is_part)
+            && !text[at + name.len()..].chars().next().is_some_and(is_part)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_whole_words() {
+        assert!(names("- name: order-service\n", "order-service"));
+        assert!(!names("- name: order-service-v2\n", "order-service") && !names("reorder-service", "order-service"));
+    }
+
+    #[test]
+    fn paths_tell_whose_they_are() {
+        assert_eq!(owner_by_path("gitops/apps/a/base/x.yaml"), Some("a"));
+        assert_eq!(owner_by_path("gitops/argocd/dev/a.yaml"), Some("a"));
+        assert_eq!(owner_by_path("gitops/argocd/projects/a.yaml"), None);
+        assert_eq!(overlay_of("gitops/apps/a/overlays/dev/x.yaml"), Some("dev"));
+    }
+}

@@ -1,0 +1,161 @@
+//! Where things stand: file ids, byte spans, and the way from a byte offset to line and column.
+//!
+//! In: the texts that stages read. Out: places that a person can open. Knows no format and no message.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A file in a [`SourceMap`], by its number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(u32);
+
+impl FileId {
+    /// The number of the file, for ways that only carry numbers.
+    pub(crate) fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The file of a number that [`FileId::number`] gave.
+    pub(crate) fn numbered(number: u32) -> Self {
+        Self(number)
+    }
+}
+
+/// A range of bytes in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The file.
+    pub file: FileId,
+    /// First byte.
+    pub start: u32,
+    /// The byte after the last one; equal to `start` where there is nothing, such as an empty value.
+    pub end: u32,
+}
+
+impl Span {
+    /// The span as a range of byte offsets.
+    pub fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// Line and column of a place, both counted from 1; columns count characters, as editors do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+}
+
+/// One text that was read.
+#[derive(Debug)]
+pub struct SourceFile {
+    /// Relative to the repository root, with `/`.
+    pub path: Arc<str>,
+    /// The whole text.
+    pub text: Arc<str>,
+}
+
+/// All texts that a run has read, so that a span can be shown with its line.
+#[derive(Debug, Default)]
+pub struct SourceMap {
+    /// The id of the first file: above 0 in a map that continues another.
+    first: u32,
+    files: Vec<SourceFile>,
+}
+
+impl SourceMap {
+    /// An empty map whose ids go on where those of this one end: for work on a thread of its own, whose files
+    /// [`SourceMap::absorb`] takes in afterwards.
+    pub fn continuing(&self) -> Self {
+        Self { first: self.first + u32::try_from(self.files.len()).unwrap_or(u32::MAX), files: Vec::new() }
+    }
+
+    /// Takes in the files of a map that continued this one; says how its spans are to be moved.
+    pub fn absorb(&mut self, other: SourceMap) -> Move {
+        let next = self.continuing().first;
+        self.files.extend(other.files);
+        Move { from: other.first, by: next - other.first }
+    }
+
+    /// Takes a text in and gives it an id. The same path may occur twice, as two revisions of a file.
+    pub fn add(&mut self, path: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> FileId {
+        let id = self.next();
+        self.files.push(SourceFile { path: path.into(), text: text.into() });
+        id
+    }
+
+    /// The id that the next file will get.
+    pub(crate) fn next(&self) -> FileId {
+        FileId(self.continuing().first)
+    }
+
+    /// The file of an id that this map gave.
+    pub fn file(&self, id: FileId) -> &SourceFile {
+        &self.files[(id.0 - self.first) as usize]
+    }
+
+    /// Line and column of a byte offset.
+    pub fn position(&self, file: FileId, offset: u32) -> Position {
+        position_in(&self.file(file).text, offset as usize)
+    }
+
+    /// The text that a span covers.
+    pub fn text(&self, span: Span) -> &str {
+        self.file(span.file).text.get(span.range()).unwrap_or_default()
+    }
+}
+
+/// How spans move when a map is absorbed by the one it continued.
+#[derive(Clone, Copy, Debug)]
+pub struct Move {
+    from: u32,
+    by: u32,
+}
+
+impl Move {
+    /// The span in the map that took the files in. Spans of files that were there before stay.
+    pub fn apply(self, span: Span) -> Span {
+        if span.file.0 < self.from { span } else { Span { file: FileId(span.file.0 + self.by), ..span } }
+    }
+}
+
+/// Line and column of a byte offset in a text.
+pub fn position_in(text: &str, offset: usize) -> Position {
+    let mut offset = offset.min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    let before = &text[..offset];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    Position {
+        line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_of_continued_maps_find_their_files() {
+        let mut sources = SourceMap::default();
+        let first = sources.add("first", "1");
+        let (mut left, mut right) = (sources.continuing(), sources.continuing());
+        let spans = [left.add("left", "2"), right.add("right", "3")].map(|file| Span { file, start: 0, end: 1 });
+        let (moved_left, moved_right) = (sources.absorb(left), sources.absorb(right));
+        assert_eq!(sources.text(moved_left.apply(spans[0])), "2");
+        assert_eq!(sources.text(moved_right.apply(spans[1])), "3");
+        assert_eq!(sources.text(moved_right.apply(Span { file: first, start: 0, end: 1 })), "1");
+    }
+
+    #[test]
+    fn columns_count_characters_and_lines_start_at_one() {
+        let text = "a: é\nbé: x\n";
+        assert_eq!(position_in(text, 0), Position { line: 1, column: 1 });
+        assert_eq!(position_in(text, text.find('x').unwrap_or(0)), Position { line: 2, column: 5 });
+        assert_eq!(position_in(text, 999), Position { line: 3, column: 1 });
+    }
+}
