@@ -27,7 +27,7 @@ pub struct Code {
 /// Declares the codes of a stage as constants, and `ALL`, the table of them.
 macro_rules! codes {
     ($($name:ident = $id:literal, $explanation:literal;)*) => {
-        $(pub const $name: $crate::diag::Code = $crate::diag::Code { id: $id, explanation: $explanation };)*
+        $(#[doc = $explanation] pub const $name: $crate::diag::Code = $crate::diag::Code { id: $id, explanation: $explanation };)*
         /// Every code of this stage.
         pub const ALL: &[&$crate::diag::Code] = &[$(&$name),*];
     };

@@ -34,8 +34,23 @@ fn keys<T>(map: &Map<T>) -> impl Iterator<Item = &str> {
     map.keys().map(|key| key.value.as_str())
 }
 
+/// Names that files of Argo CD's folder have already: `gitops/argocd/<environment>/infrastructure.yaml` and the like.
+fn reserved(name: &Spanned<String>, what: &str, taken: &[&str], found: &mut Diagnostics) {
+    if taken.contains(&name.as_str()) {
+        let message = format!("the {what} `{}` would take a name that gitopsctl needs itself", name.value);
+        found.push(Diagnostic::error(&codes::INVALID_VALUE, message).at(name.span, "").help("choose another name"));
+    }
+}
+
 fn platform(catalog: &Catalog, found: &mut Diagnostics) {
     let platform = &catalog.platform;
+    for name in platform.domains.keys() {
+        reserved(name, "domain", &["infrastructure", "applications"], found);
+    }
+    platform
+        .environments
+        .keys()
+        .for_each(|name| reserved(name, "environment", &["projects", "extra", "patches"], found));
     let environment = |name: &Spanned<String>, found: &mut Diagnostics| {
         if !platform.environments.contains_key(name.as_str()) {
             found.push(unknown(
@@ -203,6 +218,9 @@ fn among_services(catalog: &Catalog, found: &mut Diagnostics) {
 
 fn service(entry: &Entry, catalog: &Catalog, tree: &Tree, found: &mut Diagnostics) {
     let (service, platform) = (&entry.service, &catalog.platform);
+    if let Some(name) = &service.name {
+        reserved(name, "service", &["infrastructure", "applications"], found);
+    }
     if let Some(name) = service.name.as_ref().filter(|name| name.value != entry.name) {
         let message = format!("the file {} holds the service `{}`", entry.path, name.value);
         found.push(

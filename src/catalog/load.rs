@@ -97,7 +97,7 @@ fn read<T: for<'de> Deserialize<'de>>(
 
 fn decode<T: for<'de> Deserialize<'de>>(
     document: &Document,
-    refused: &HashSet<crate::yaml::NodeId>,
+    refused: &HashSet<yaml::NodeId>,
     place: Span,
     diagnostics: &mut Diagnostics,
 ) -> Option<T> {

@@ -27,6 +27,8 @@ struct DomainFacts<'a> {
     description: &'a str,
     owner: Option<&'a str>,
     services: Vec<Placed<'a>>,
+    /// Every cluster and namespace that one of its services is deployed to.
+    destinations: Vec<Place<'a>>,
 }
 
 #[derive(Serialize)]
@@ -36,7 +38,7 @@ struct Placed<'a> {
     namespaces: Vec<Place<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, PartialEq, Serialize)]
 struct Place<'a> {
     environment: &'a str,
     cluster: &'a str,
@@ -51,8 +53,8 @@ pub(super) fn render(inputs: &Inputs<'_>, units: &[Unit], sources: SourceMap) ->
     }
     let shared = context! { platform => inputs.facts.platform.clone(), services => inputs.facts.all.clone() };
     if !inputs.facts.environments.is_empty() && !inputs.facts.services.is_empty() {
-        infrastructure(&mut work, &shared);
-        argocd(&mut work, &shared, units);
+        let bases = infrastructure(&mut work, &shared);
+        argocd(&mut work, &context! { bases => value(bases), ..shared.clone() }, units);
     }
     for (path, template) in inputs.templates.below("repository") {
         work.file(&path, &template, shared.clone());
@@ -70,14 +72,31 @@ fn deployed<'a>(inputs: &'a Inputs<'_>, environment: &EnvironmentFacts) -> Vec<D
         .collect()
 }
 
-fn infrastructure(work: &mut Work<'_>, shared: &Value) {
+/// The bases, each a folder, and an overlay an environment. Returns the names of the bases that hold something.
+///
+/// There is no base in gitops/infrastructure/ itself: Kustomize takes an overlay that reads a folder around it for a
+/// cycle.
+fn infrastructure(work: &mut Work<'_>, shared: &Value) -> Vec<String> {
     let inputs = work.inputs;
-    let base = format!("{OUTPUT}/infrastructure");
-    let extra = ExtraFacts::of(&base, kept::found(inputs.tree, &base), &Extra::default());
-    work.folder(&base, &inputs.templates.below("infrastructure/base"), shared, &extra);
+    let infrastructure = format!("{OUTPUT}/infrastructure");
+    let mut folders: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for (path, template) in inputs.templates.below("infrastructure/base") {
+        if let Some((folder, file)) = path.split_once('/') {
+            folders.entry(folder.to_owned()).or_default().insert(file.to_owned(), template);
+        }
+    }
+    let mut bases = Vec::new();
+    for (name, templates) in folders {
+        let folder = join(&infrastructure, &name);
+        let extra = ExtraFacts::of(&folder, kept::found(inputs.tree, &folder), &Extra::default());
+        if work.folder(&folder, &templates, shared, &extra) {
+            bases.push(name);
+        }
+    }
+    let shared = &context! { bases => value(&bases), ..shared.clone() };
     let declared = inputs.catalog.platform.flags.as_ref();
     for environment in &inputs.facts.environments {
-        let folder = format!("{base}/overlays/{}", environment.name);
+        let folder = format!("{infrastructure}/overlays/{}", environment.name);
         let path = join(&folder, "feature-flags.yaml");
         let present = kept::data(inputs.tree, &path, &mut work.sources, &mut work.diagnostics);
         // The catalog says which flags there are, CI what they are set to.
@@ -98,6 +117,7 @@ fn infrastructure(work: &mut Work<'_>, shared: &Value) {
         let extra = ExtraFacts::of(&folder, kept::found(inputs.tree, &folder), &Extra::default());
         work.folder(&folder, &inputs.templates.below("infrastructure/overlays"), &values, &extra);
     }
+    bases
 }
 
 fn argocd(work: &mut Work<'_>, shared: &Value, units: &[Unit]) {
@@ -117,11 +137,19 @@ fn argocd(work: &mut Work<'_>, shared: &Value, units: &[Unit]) {
     let mut listed = BTreeSet::new();
     for (name, domain) in &inputs.catalog.platform.domains {
         let services: Vec<_> = inputs.facts.services.values().filter(|service| service.domain == name.value).collect();
+        let services: Vec<_> = services.into_iter().map(|service| placed(inputs, service)).collect();
+        let mut destinations: Vec<Place<'_>> = Vec::new();
+        for place in services.iter().flat_map(|service| &service.namespaces) {
+            if !destinations.contains(place) {
+                destinations.push(place.clone());
+            }
+        }
         let domain = DomainFacts {
             name: &name.value,
             description: &domain.description,
             owner: domain.owner.as_ref().map(|owner| owner.as_str()),
-            services: services.into_iter().map(|service| placed(inputs, service)).collect(),
+            services,
+            destinations,
         };
         let values = context! { domain => value(domain), ..shared.clone() };
         if work.file(&format!("{projects}/{}.yaml", name.value), "argocd/project.yaml", values) {

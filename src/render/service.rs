@@ -125,23 +125,22 @@ impl<'a> Work<'a> {
         Outcome { unit, sources: self.sources, diagnostics: self.diagnostics }
     }
 
-    /// The files of a folder, its kustomization last, since that lists the others.
+    /// The files of a folder, its kustomization last, since that lists the others. Whether there is a kustomization.
     pub(super) fn folder(
         &mut self,
         folder: &str,
         templates: &BTreeMap<String, String>,
         values: &Value,
         extra: &ExtraFacts,
-    ) {
+    ) -> bool {
         let mut files = Vec::new();
         for (path, template) in templates.iter().filter(|(path, _)| *path != KUSTOMIZATION) {
             if self.file(&format!("{folder}/{path}"), template, values.clone()) {
                 files.push(path.clone());
             }
         }
-        if let Some(template) = templates.get(KUSTOMIZATION) {
-            self.kustomization(folder, template, values, &files, extra);
-        }
+        let template = templates.get(KUSTOMIZATION);
+        template.is_some_and(|template| self.kustomization(folder, template, values, &files, extra))
     }
 
     /// The kustomization of a folder, which lists `files` and `extra`.
@@ -152,10 +151,10 @@ impl<'a> Work<'a> {
         values: &Value,
         files: &[String],
         extra: &ExtraFacts,
-    ) {
+    ) -> bool {
         let extra = value(extra);
         let values = context! { files => value(files), extra => extra, ..values.clone() };
-        self.file(&format!("{folder}/{KUSTOMIZATION}"), template, values);
+        self.file(&format!("{folder}/{KUSTOMIZATION}"), template, values)
     }
 
     /// One file; whether there is one: a template that renders nothing but white space and comments makes none.
