@@ -35,7 +35,7 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 fn table(text: &mut String, name: &str, doc: &str, root: &Path, files: &[PathBuf]) -> io::Result<()> {
-    let _ = writeln!(text, "/// {doc}\npub static {name}: &[(&str, &str)] = &[");
+    let _ = writeln!(text, "/// {doc}\npub(crate) static {name}: &[(&str, &str)] = &[");
     for file in files {
         let path = file.strip_prefix(root).map_err(io::Error::other)?;
         let path = path.to_string_lossy().replace('\\', "/");

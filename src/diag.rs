@@ -115,12 +115,12 @@ impl Diagnostics {
         self.items.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    /// Takes in all of another sink, whose spans move.
-    pub fn append_moved(&mut self, mut other: Diagnostics, by: Move) {
-        for label in other.items.iter_mut().flat_map(|item| &mut item.labels) {
+    /// What there is, with its spans moved.
+    pub fn moved(mut self, by: Move) -> Vec<Diagnostic> {
+        for label in self.items.iter_mut().flat_map(|item| &mut item.labels) {
             label.span = by.apply(label.span);
         }
-        self.append(other);
+        self.items
     }
 
     /// How many there are.

@@ -68,6 +68,7 @@ pub struct SourceMap {
 impl SourceMap {
     /// An empty map whose ids go on where those of this one end: for work on a thread of its own, whose files
     /// [`SourceMap::absorb`] takes in afterwards.
+    #[must_use]
     pub fn continuing(&self) -> Self {
         Self { first: self.first + u32::try_from(self.files.len()).unwrap_or(u32::MAX), files: Vec::new() }
     }

@@ -91,7 +91,7 @@ fn platform(catalog: &Catalog, found: &mut Diagnostics) {
     platform.profiles.values().for_each(|profile| requests_fit_limits(profile, found));
     if let Some(legacy) = platform.databases.as_ref().and_then(|databases| databases.legacy.as_ref()) {
         for client in &legacy.clients {
-            if !catalog.names().any(|name| name == client.value) {
+            if !catalog.has(client) {
                 found.push(unknown(&codes::UNKNOWN_SERVICE, "service", client.span, client, catalog.names()));
             }
         }
@@ -263,7 +263,7 @@ fn links(entry: &Entry, catalog: &Catalog, found: &mut Diagnostics) {
         } else if callee.value == entry.name {
             let message = format!("`{}` calls itself", callee.value);
             found.push(Diagnostic::error(&codes::CONTRADICTION, message).at(callee.span, "").help("take it out"));
-        } else if !catalog.names().any(|name| name == callee.value) {
+        } else if !catalog.has(callee) {
             found.push(unknown(&codes::UNKNOWN_SERVICE, "service", callee.span, callee, catalog.names()));
         }
     }

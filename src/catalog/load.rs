@@ -1,6 +1,6 @@
 //! Reads gitopsctl.yaml and services/*.yaml out of a tree, judges and decodes them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
@@ -30,7 +30,7 @@ pub fn load(tree: &Tree, sources: &mut SourceMap, diagnostics: &mut Diagnostics)
         };
         match read(&SERVICE, file, sources, diagnostics) {
             Read::Value { value, document, broken } => {
-                catalog.services.push(Entry { service: value, name, path, file, document, broken });
+                catalog.add(Entry { service: value, name, path, file, document, broken });
             }
             Read::Nothing => catalog.unreadable.push(name),
         }
@@ -44,7 +44,14 @@ fn load_platform(tree: &Tree, sources: &mut SourceMap, diagnostics: &mut Diagnos
     let Read::Value { value, document, broken } = read::<Platform>(&PLATFORM, file, sources, diagnostics) else {
         return None;
     };
-    Some(Catalog { platform: value, document: Some(document), broken, services: Vec::new(), unreadable: Vec::new() })
+    Some(Catalog {
+        platform: value,
+        document: Some(document),
+        broken,
+        services: Vec::new(),
+        unreadable: Vec::new(),
+        index: HashMap::new(),
+    })
 }
 
 /// The files under services/ and the stems of their names, by name.

@@ -22,6 +22,8 @@ pub use service::{
     Consumed, Egress, Extra, Ingress, Lifetime, Ports, Probe, Secret, Service, ServiceStore, Variation, Waiver,
 };
 
+use std::collections::HashMap;
+
 use crate::source::FileId;
 use crate::yaml::Document;
 
@@ -43,6 +45,8 @@ pub struct Catalog {
     pub services: Vec<Entry>,
     /// Names of services whose file is no YAML at all, so that nothing is known of them.
     pub unreadable: Vec<String>,
+    /// Where in `services` a name is.
+    index: HashMap<String, usize>,
 }
 
 /// One service and its file.
@@ -65,7 +69,18 @@ pub struct Entry {
 impl Catalog {
     /// The service of a name.
     pub fn service(&self, name: &str) -> Option<&Entry> {
-        self.services.iter().find(|entry| entry.name == name)
+        self.index.get(name).and_then(|at| self.services.get(*at))
+    }
+
+    /// Takes a service in; the first of a name is the one that is found.
+    fn add(&mut self, entry: Entry) {
+        self.index.entry(entry.name.clone()).or_insert(self.services.len());
+        self.services.push(entry);
+    }
+
+    /// Whether a service is there, broken or not.
+    pub fn has(&self, name: &str) -> bool {
+        self.index.contains_key(name) || self.unreadable.iter().any(|unreadable| unreadable == name)
     }
 
     /// The names of all services, broken ones included.

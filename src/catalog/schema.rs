@@ -111,7 +111,7 @@ impl Judge<'_> {
                 let key = inner.instance().as_str().unwrap_or_default().to_owned();
                 let Some((key_node, value_node)) = self.document.entry(node, &key) else { return };
                 self.refused.insert(value_node);
-                let wrong = self.wording(inner.kind(), &key);
+                let wrong = Self::wording(inner.kind(), &key);
                 let mut steps = steps;
                 steps.push(key);
                 let kind = match inner.kind() {
@@ -135,7 +135,7 @@ impl Judge<'_> {
                 };
                 let wrong = match kind {
                     Wrong::Type { kind } => diags::wrong_type(&type_names(kind), found.as_ref(), self.document, node),
-                    kind => self.wording(kind, text),
+                    kind => Self::wording(kind, text),
                 };
                 diagnostics.push(wrong.into_diagnostic(code, "value", &field, span));
             }
@@ -143,7 +143,7 @@ impl Judge<'_> {
     }
 
     /// What is wrong with a text or number, in words.
-    fn wording(&self, kind: &Wrong, text: &str) -> diags::WrongValue {
+    fn wording(kind: &Wrong, text: &str) -> diags::WrongValue {
         match kind {
             Wrong::Format { format } => diags::WrongValue::format(format, text),
             Wrong::Enum { options } => {

@@ -12,14 +12,15 @@ use crate::cli::{Cli, Exit};
 #[derive(Debug, Args)]
 pub(super) struct Man {
     /// Where to write them; default: gitopsctl(1) goes to stdout
-    directory: Option<PathBuf>,
+    #[arg(value_name = "DIR")]
+    pages: Option<PathBuf>,
 }
 
 impl Man {
     pub(super) fn run(self, terminal: &mut Terminal) -> Result<Exit, Failure> {
         let mut command = Cli::command();
         command.build();
-        let Some(directory) = self.directory else {
+        let Some(directory) = self.pages else {
             terminal.print(&page(&command)?)?;
             return Ok(Exit::Fine);
         };

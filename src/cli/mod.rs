@@ -51,7 +51,7 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Init),
-    New(new::New),
+    New(Box<new::New>),
     List(list::List),
     Render(render::Render),
     Explain(explain::Explain),

@@ -137,7 +137,7 @@ impl New {
             return Err(Failure::told(Exit::Usage, message)
                 .with_help("use lower-case letters, digits and `-`, and begin with a letter"));
         }
-        if catalog.names().any(|name| name == self.service) {
+        if catalog.has(&self.service) {
             let message = format!("there is a service `{}` already", self.service);
             return Err(Failure::told(Exit::Usage, message)
                 .with_help(format!("edit {SERVICES_FOLDER}/{}.yaml and run `gitopsctl render`", self.service)));
@@ -182,7 +182,7 @@ impl New {
     /// Asks for what the flags do not say.
     fn ask(&mut self, catalog: &Catalog, terminal: &mut Terminal) -> Result<(), Failure> {
         let domains: Vec<_> = catalog.platform.domains.keys().map(|name| name.value.as_str()).collect();
-        if !terminal.can_ask() {
+        if !Terminal::can_ask() {
             if self.domain.is_none() {
                 let failure = Failure::told(Exit::Usage, "which domain?");
                 return Err(failure.with_help(format!("--domain {}", domains.join(" | "))));

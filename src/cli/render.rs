@@ -69,7 +69,7 @@ impl Render {
 /// Every named service must be in the catalog.
 pub(super) fn known_services(names: &[String], catalog: &Catalog) -> Result<(), Failure> {
     for name in names {
-        if !catalog.names().any(|known| known == name) {
+        if !catalog.has(name) {
             let failure = Failure::told(Exit::Usage, format!("there is no service `{name}`"));
             return Err(match closest(name, catalog.names()) {
                 Some(near) => failure.with_help(format!("did you mean `{near}`?")),

@@ -147,7 +147,7 @@ impl Terminal {
     }
 
     /// Whether somebody is there to answer.
-    pub(super) fn can_ask(&self) -> bool {
+    pub(super) fn can_ask() -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 

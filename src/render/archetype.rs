@@ -114,7 +114,7 @@ impl Reader<'_> {
         let mut inherited = None;
         if let Some(parent) = &declaration.extends {
             // A repository's archetype of a built-in one's name may build on that.
-            let own_name = parent.value == folder && self.templates.is_own(folder);
+            let own_name = parent.value == folder && self.templates.is_own_archetype(folder);
             let parent_folder = if own_name { format!("{BUILT_IN}{folder}") } else { parent.value.clone() };
             inherited = Some(self.read(&parent_folder, Some(parent.span))?);
         }

@@ -15,7 +15,7 @@ pub mod codes {
         KEPT_FILE = "render/kept-file", "The repository has a file of its own where gitopsctl would render one; its own is left alone.";
         ORPHAN = "render/orphan", "A rendered file belongs to a service, environment or domain that is no longer in the catalog. It stays until `gitopsctl render --prune` removes it, because removing an Application may make Argo CD delete what it deployed.";
         FINALIZER = "render/finalizer", "The Application that is removed has the finalizer resources-finalizer.argocd.argoproj.io: when it goes, Argo CD deletes everything that it deployed. To keep what runs, take the finalizer off the Application in the cluster first.";
-        HELD = "render/held", "The file names a service whose catalog file does not load. Rendering it without that service would cut the service off, so it stays as it is until the catalog file is right.";
+        HELD = "render/held", "A service's catalog file does not load, and the file would be rendered without something that may be that service's: a rule that lets it in, its database, its place in a list. So it stays as it is until the catalog file is right.";
         NEWER_TEMPLATES = "render/newer-templates", "The tree was rendered by a newer gitopsctl, whose templates this one does not have; rendering would take back what they do. Update gitopsctl.";
         OLDER_TEMPLATES = "render/older-templates", "The tree was rendered with an older version of the built-in templates, so differences need not be edits. `gitopsctl render` without arguments renders everything with the new ones and notes their version in gitopsctl.yaml.";
     }
@@ -101,7 +101,7 @@ pub(super) fn kept_file(path: &str) -> Diagnostic {
 pub(super) fn held(path: &str, service: &str) -> Diagnostic {
     Diagnostic::warning(
         &codes::HELD,
-        format!("{path} names `{service}`, whose catalog file does not load, and stays as it is"),
+        format!("{path} may be about `{service}`, whose catalog file does not load, and stays as it is"),
     )
 }
 

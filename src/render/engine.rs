@@ -46,10 +46,10 @@ impl<'a> Engine<'a> {
         }
         environment.set_debug(true);
         environment.set_fuel(Some(FUEL));
-        environment.add_filter("scalar", scalar);
-        environment.add_filter("quote", quote);
-        environment.add_filter("yaml", block);
-        environment.add_filter("sha256", sha256);
+        environment.add_filter("scalar", |value: Value| scalar(&value));
+        environment.add_filter("quote", |value: Value| quote(&value));
+        environment.add_filter("yaml", |value: Value, indent: Option<usize>| block(&value, indent));
+        environment.add_filter("sha256", |value: Value| sha256(&value));
         let mut broken = Vec::new();
         for (name, template) in templates.iter().filter(|(name, _)| !name.ends_with("/archetype.yaml")) {
             if let Err(error) = environment.add_template(name, &template.text) {
@@ -68,13 +68,13 @@ impl<'a> Engine<'a> {
         sources: &mut SourceMap,
     ) -> Result<String, Box<Diagnostic>> {
         if let Some((_, error)) = self.broken.iter().find(|(broken, _)| broken == name) {
-            return Err(self.diagnostic(name, error, origins, sources));
+            return Err(Box::new(self.diagnostic(name, error, origins, sources)));
         }
         let rendered = self.environment.get_template(name).and_then(|template| template.render(context));
-        rendered.map_err(|error| self.diagnostic(name, &error, origins, sources))
+        rendered.map_err(|error| Box::new(self.diagnostic(name, &error, origins, sources)))
     }
 
-    fn diagnostic(&self, name: &str, error: &Error, origins: &Origins<'_>, sources: &mut SourceMap) -> Box<Diagnostic> {
+    fn diagnostic(&self, name: &str, error: &Error, origins: &Origins<'_>, sources: &mut SourceMap) -> Diagnostic {
         let chain = chain(error);
         // The innermost error that knows its place is the cause; those around it are the way there.
         let cause = chain.iter().rev().find(|error| error.name().is_some()).copied().unwrap_or(error);
@@ -90,7 +90,7 @@ impl<'a> Engine<'a> {
             ErrorKind::SyntaxError => "the template does not parse",
             _ => "the template fails",
         };
-        Box::new(diags::template_failed(what, &detail, &expression, &places, value))
+        diags::template_failed(what, &detail, &expression, &places, value)
     }
 
     /// Where in which template an error stands.
@@ -130,7 +130,7 @@ fn catalog_value(expression: &str, origins: &Origins<'_>) -> Option<(Span, Strin
     let is_part = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '.');
     for path in expression.split(|char| !is_part(char)) {
         let mut steps = path.split('.');
-        let root = steps.next().unwrap_or_default();
+        let root = steps.next().filter(|_| path.contains('.')).unwrap_or_default();
         if let Some((_, document)) = origins.iter().find(|(name, _)| *name == root) {
             let (node, _) = document.deepest(steps);
             let span = document.span(node);
@@ -159,26 +159,26 @@ fn text(value: &Value) -> Result<String, Error> {
 
 /// A scalar, quoted exactly when plain YAML would not read it as the same string. Numbers and booleans stay what they
 /// are.
-fn scalar(value: Value) -> Result<String, Error> {
-    match json(&value)? {
+fn scalar(value: &Value) -> Result<String, Error> {
+    match json(value)? {
         serde_json::Value::String(text) => Ok(yaml::scalar(&text)),
-        _ => text(&value),
+        _ => text(value),
     }
 }
 
 /// A scalar in double quotes.
-fn quote(value: Value) -> Result<String, Error> {
-    Ok(yaml::double_quoted(&text(&value)?))
+fn quote(value: &Value) -> Result<String, Error> {
+    Ok(yaml::double_quoted(&text(value)?))
 }
 
 /// Any value as block YAML.
-fn block(value: Value, indent: Option<usize>) -> Result<String, Error> {
-    Ok(yaml::block(&json(&value)?, indent.unwrap_or(0)))
+fn block(value: &Value, indent: Option<usize>) -> Result<String, Error> {
+    Ok(yaml::block(&json(value)?, indent.unwrap_or(0)))
 }
 
 /// The SHA-256 of a string, or of any other value as compact JSON.
-fn sha256(value: Value) -> Result<String, Error> {
-    let text = match json(&value)? {
+fn sha256(value: &Value) -> Result<String, Error> {
+    let text = match json(value)? {
         serde_json::Value::String(text) => text,
         other => other.to_string(),
     };

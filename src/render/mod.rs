@@ -20,14 +20,15 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::catalog::{Catalog, Entry};
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::source::SourceMap;
 use crate::tree::Tree;
 
 pub use diags::codes;
 pub use overview::{Overview, overview};
 pub use plan::{Plan, plan};
-pub use templates::{EXAMPLE, Templates};
+pub(crate) use templates::EXAMPLE;
+pub use templates::Templates;
 
 /// The version of the built-in templates. It rises when a release changes what they render, so that `render --check` can
 /// tell an old tree from an edited one.
@@ -87,12 +88,6 @@ struct Inputs<'a> {
 }
 
 impl Inputs<'_> {
-    /// Whether a name is that of a service which is in the catalog and cannot be rendered.
-    fn is_out_of_order(&self, name: &str) -> bool {
-        self.catalog.unreadable.iter().any(|unreadable| unreadable == name)
-            || self.catalog.service(name).is_some_and(|entry| !self.is_healthy(entry))
-    }
-
     fn is_healthy(&self, entry: &Entry) -> bool {
         !entry.broken && self.facts.archetypes.contains_key(&entry.name)
     }
@@ -121,11 +116,45 @@ pub fn render(
     let rendered: Vec<_> =
         healthy.par_iter().map(|entry| service::render(entry, &inputs, shared.continuing())).collect();
     let mut units = Vec::with_capacity(rendered.len() + 1);
+    let mut told = Told::default();
     for outcome in rendered {
-        units.extend(outcome.finish(sources, diagnostics));
+        units.extend(outcome.finish(&mut told, sources, diagnostics));
     }
-    units.extend(platform::render(&inputs, &units, sources.continuing()).finish(sources, diagnostics));
+    units.extend(platform::render(&inputs, &units, sources.continuing()).finish(&mut told, sources, diagnostics));
+    told.finish(diagnostics);
     units
+}
+
+/// Mistakes in templates that were told already: one mistake fails for every service, and is told once.
+#[derive(Default)]
+struct Told {
+    /// By place and message: the first one, and how often it came again.
+    mistakes: Vec<((String, u32, String), Diagnostic, usize)>,
+}
+
+impl Told {
+    /// Takes a diagnostic of a template in; whether it has a place in one.
+    fn take(&mut self, diagnostic: &Diagnostic, sources: &SourceMap) -> bool {
+        let Some(label) = diagnostic.labels.first().filter(|_| diagnostic.code == &codes::TEMPLATE) else {
+            return false;
+        };
+        let key = (sources.file(label.span.file).path.to_string(), label.span.start, diagnostic.message.clone());
+        match self.mistakes.iter_mut().find(|(known, ..)| *known == key) {
+            Some((.., again)) => *again += 1,
+            None => self.mistakes.push((key, diagnostic.clone(), 0)),
+        }
+        true
+    }
+
+    fn finish(self, diagnostics: &mut Diagnostics) {
+        for (_, diagnostic, again) in self.mistakes {
+            diagnostics.push(match again {
+                0 => diagnostic,
+                1 => diagnostic.help("mend it once: it fails for one more file"),
+                _ => diagnostic.help(format!("mend it once: it fails for {again} more files")),
+            });
+        }
+    }
 }
 
 /// What became of one unit: its files, or what stood in the way.
@@ -138,10 +167,14 @@ struct Outcome {
 
 impl Outcome {
     /// Reports what is wrong; no unit comes out if any of it is an error.
-    fn finish(self, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Option<Unit> {
+    fn finish(self, told: &mut Told, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Option<Unit> {
         let failed = self.diagnostics.has_errors();
         let moved = sources.absorb(self.sources);
-        diagnostics.append_moved(self.diagnostics, moved);
+        for diagnostic in self.diagnostics.moved(moved) {
+            if !told.take(&diagnostic, sources) {
+                diagnostics.push(diagnostic);
+            }
+        }
         self.unit.filter(|_| !failed)
     }
 }

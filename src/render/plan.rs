@@ -108,7 +108,7 @@ impl Planner<'_> {
             };
             match &before {
                 Some(before) if **before == **after => self.unchanged += 1,
-                Some(_) if self.is_the_repositorys(path, before.as_deref()) => {
+                Some(_) if is_the_repositorys(path, before.as_deref()) => {
                     self.diagnostics.push(diags::kept_file(path));
                 }
                 Some(text) if !is_rendered(path, text) => {
@@ -118,7 +118,7 @@ impl Planner<'_> {
                     self.diagnostics.push(diags::in_the_way(place, path));
                     in_the_way = true;
                 }
-                Some(text) => match self.cut_off(text, after) {
+                Some(text) => match self.cut_off(&unit.owner, text, after) {
                     Some(service) => {
                         self.diagnostics.push(diags::held(path, &service));
                         self.unchanged += 1;
@@ -131,16 +131,16 @@ impl Planner<'_> {
         (!in_the_way).then_some(changes)
     }
 
-    /// Files at the root, such as CODEOWNERS, may be the repository's own.
-    fn is_the_repositorys(&self, path: &str, text: Option<&str>) -> bool {
-        !path.contains('/') && text.is_some_and(|text| !is_rendered(path, text))
-    }
-
-    /// A service that the present text names, the new one does not, and whose catalog file does not load.
-    fn cut_off(&self, before: &str, after: &str) -> Option<String> {
+    /// A service whose catalog file does not load and that the new text would cut off: the present one names it, and the
+    /// new one does not. What is everybody's may speak of it in other words (its database, its team), so there no line
+    /// may go at all.
+    fn cut_off(&self, owner: &Owner, before: &str, after: &str) -> Option<String> {
         let broken = self.catalog.services.iter().filter(|entry| entry.broken).map(|entry| &entry.name);
         let mut broken = broken.chain(&self.catalog.unreadable);
-        broken.find(|name| names(before, name) && !names(after, name)).cloned()
+        match owner {
+            Owner::Service(_) => broken.find(|name| names(before, name) && !names(after, name)).cloned(),
+            Owner::Platform => broken.next().filter(|_| loses_a_line(before, after)).cloned(),
+        }
     }
 
     /// Rendered files under gitops/ that no unit has, with their texts. Those of services that are in the catalog and
@@ -180,7 +180,9 @@ impl Planner<'_> {
                 };
                 *counts.entry(subject).or_default() += 1;
             }
-            counts.iter().for_each(|(subject, count)| self.diagnostics.push(diags::orphans(subject, *count)));
+            for (subject, count) in &counts {
+                self.diagnostics.push(diags::orphans(subject, *count));
+            }
             return Vec::new();
         }
         let mut removals = Vec::new();
@@ -192,6 +194,11 @@ impl Planner<'_> {
         }
         removals
     }
+}
+
+/// Files at the root, such as CODEOWNERS, may be the repository's own.
+fn is_the_repositorys(path: &str, text: Option<&str>) -> bool {
+    !path.contains('/') && text.is_some_and(|text| !is_rendered(path, text))
 }
 
 /// `gitops/apps/x/…` and `gitops/argocd/dev/x.yaml` → `x`.
@@ -211,6 +218,12 @@ fn environment_by_path(path: &str) -> Option<&str> {
     below.split_once('/').map(|(environment, _)| environment)
 }
 
+/// Whether a line is gone, or stands in another order.
+fn loses_a_line(before: &str, after: &str) -> bool {
+    let mut rest = after.lines();
+    before.lines().any(|line| !rest.any(|other| other == line))
+}
+
 /// Whether a text holds a name as a word of its own.
 fn names(text: &str, name: &str) -> bool {
     let is_part = |char: char| char.is_ascii_alphanumeric() || char == '-';
@@ -228,6 +241,13 @@ mod tests {
     fn names_are_whole_words() {
         assert!(names("- name: order-service\n", "order-service"));
         assert!(!names("- name: order-service-v2\n", "order-service") && !names("reorder-service", "order-service"));
+    }
+
+    #[test]
+    fn an_addition_loses_no_line() {
+        assert!(
+            !loses_a_line("a\nc\n", "a\nb\nc\n") && loses_a_line("a\nb\n", "a\n") && loses_a_line("a\nb\n", "b\na\n")
+        );
     }
 
     #[test]

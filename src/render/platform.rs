@@ -156,7 +156,7 @@ fn argocd(work: &mut Work<'_>, shared: &Value, units: &[Unit]) {
             listed.insert(format!("projects/{}.yaml", name.value));
         }
     }
-    listed.extend(present(inputs, &projects).into_iter().map(|file| format!("projects/{file}")));
+    listed.extend(present(inputs, &projects, units).into_iter().map(|file| format!("projects/{file}")));
     folder_of_argocd(work, &root, "argocd/root", shared, &mut listed);
 }
 
@@ -191,18 +191,19 @@ fn applications(inputs: &Inputs<'_>, folder: &str, units: &[Unit]) -> BTreeSet<S
     let prefix = format!("{folder}/");
     let rendered = units.iter().flat_map(|unit| unit.files.keys()).filter_map(|path| path.strip_prefix(&prefix));
     let mut files: BTreeSet<String> = rendered.map(str::to_owned).collect();
-    files.extend(present(inputs, folder));
+    files.extend(present(inputs, folder, units));
     files
 }
 
 /// The rendered files that lie in a folder and stay there: all of them, or, when leftovers are to go, those of services
 /// that could not be rendered.
-fn present(inputs: &Inputs<'_>, folder: &str) -> Vec<String> {
+fn present(inputs: &Inputs<'_>, folder: &str, units: &[Unit]) -> Vec<String> {
     let was_rendered =
         |path: &str| inputs.tree.text(path).is_ok_and(|text| text.is_some_and(|text| is_rendered(path, &text)));
     let stays = |name: &str| {
         let stem = name.strip_suffix(".yaml").unwrap_or(name);
-        !inputs.prune || inputs.is_out_of_order(stem)
+        let is_rendered = units.iter().any(|unit| matches!(&unit.owner, Owner::Service(name) if name == stem));
+        !inputs.prune || inputs.catalog.has(stem) && !is_rendered
     };
     let files = inputs.tree.list(folder).into_iter().filter(|entry| !entry.is_directory && entry.name != KUSTOMIZATION);
     let names = files.map(|entry| entry.name).filter(|name| name.ends_with(".yaml"));

@@ -1,4 +1,7 @@
-//! The template files: the built-in ones, and a repository's own `templates/<folder>/`, which win folder by folder.
+//! The template files: the built-in ones, and a repository's own under `templates/`, which win file by file.
+//!
+//! A folder of the repository with an archetype.yaml is an archetype of its own: of the built-in folder of the same name it
+//! has only what it extends.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,42 +23,41 @@ pub(super) struct Template {
     pub(super) text: Arc<str>,
     /// What to call it in messages.
     pub(super) place: String,
+    /// Whether it is the repository's.
+    is_own: bool,
 }
 
 /// All templates, by name: `<folder>/<path in it>`.
 #[derive(Debug)]
 pub struct Templates {
     files: BTreeMap<String, Template>,
-    own_folders: BTreeSet<String>,
 }
 
 impl Templates {
     /// The built-in templates and those of a repository.
     pub fn load(tree: &Tree, diagnostics: &mut Diagnostics) -> Self {
         let mut files = BTreeMap::new();
-        let own_folders: BTreeSet<String> =
-            tree.list(FOLDER).into_iter().filter(|entry| entry.is_directory).map(|entry| entry.name).collect();
+        let folders = tree.list(FOLDER).into_iter().filter(|entry| entry.is_directory).map(|entry| entry.name);
+        let own_folders: BTreeSet<String> = folders.collect();
         for (name, text) in TEMPLATES {
-            let folder = name.split('/').next().unwrap_or_default();
-            let template = Template { text: (*text).into(), place: format!("built-in templates/{name}") };
+            let template =
+                Template { text: (*text).into(), place: format!("built-in templates/{name}"), is_own: false };
             files.insert(format!("{BUILT_IN}{name}"), template.clone());
-            if !own_folders.contains(folder) {
-                files.insert((*name).to_owned(), template);
-            }
+            files.insert((*name).to_owned(), template);
         }
         for folder in &own_folders {
             for path in tree.files(&join(FOLDER, folder)) {
                 match tree.text(&path) {
                     Ok(Some(text)) => {
                         let name = path[FOLDER.len() + 1..].to_owned();
-                        files.insert(name, Template { text, place: path });
+                        files.insert(name, Template { text, place: path, is_own: true });
                     }
                     Ok(None) => {}
                     Err(diagnostic) => diagnostics.push(*diagnostic),
                 }
             }
         }
-        Self { files, own_folders }
+        Self { files }
     }
 
     /// Every template by name.
@@ -68,20 +70,21 @@ impl Templates {
         self.files.get(name)
     }
 
-    /// Whether the repository has a folder of its own of this name.
-    pub(super) fn is_own(&self, folder: &str) -> bool {
-        self.own_folders.contains(folder)
+    /// Whether a folder is an archetype of the repository's own.
+    pub(super) fn is_own_archetype(&self, folder: &str) -> bool {
+        self.get(&format!("{folder}/archetype.yaml")).is_some_and(|template| template.is_own)
     }
 
     /// The files below a folder that are rendered (their names do not begin with `_`): path in the folder → name.
     pub(super) fn below(&self, folder: &str) -> BTreeMap<String, String> {
         let prefix = format!("{folder}/");
         let rendered = |path: &str| !path.split('/').any(|part| part.starts_with('_'));
+        let only_own = self.is_own_archetype(folder);
         self.files
             .range(prefix.clone()..)
-            .map_while(|(name, _)| Some((name.strip_prefix(&prefix)?, name)))
-            .filter(|(path, _)| rendered(path))
-            .map(|(path, name)| (path.to_owned(), name.clone()))
+            .map_while(|(name, template)| Some((name.strip_prefix(&prefix)?, name, template)))
+            .filter(|(path, _, template)| rendered(path) && (template.is_own || !only_own))
+            .map(|(path, name, _)| (path.to_owned(), name.clone()))
             .collect()
     }
 

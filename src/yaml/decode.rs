@@ -87,7 +87,7 @@ struct Cursor<'c, 'de> {
     id: NodeId,
 }
 
-impl<'c, 'de> Cursor<'c, 'de> {
+impl<'de> Cursor<'_, 'de> {
     fn at(self, id: NodeId) -> Self {
         Self { id, ..self }
     }

@@ -1,0 +1,8 @@
+//! The program as its users meet it. One binary, so that it links once.
+
+mod golden;
+mod init;
+mod render;
+mod scaffold;
+mod support;
+mod tidy;
