@@ -10,6 +10,8 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use walkdir::WalkDir;
+
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::source::{FileId, SourceMap};
 
@@ -175,20 +177,24 @@ impl Tree {
 
     /// Every file below a directory, sorted; `.git` and links to directories are not entered.
     pub fn files(&self, directory: &str) -> Vec<String> {
-        let mut files = Vec::new();
-        self.collect(directory, &mut files);
-        files
-    }
-
-    fn collect(&self, directory: &str, files: &mut Vec<String>) {
-        for entry in self.list(directory) {
-            let path = join(directory, &entry.name);
-            match entry.is_directory {
-                true if entry.name == ".git" => {}
-                true => self.collect(&path, files),
-                false => files.push(path),
+        let mut files = BTreeSet::new();
+        if let Some(root) = &self.root {
+            let walk = WalkDir::new(root.join(directory)).into_iter();
+            let entries = walk.filter_entry(|entry| entry.file_name() != ".git").flatten();
+            for entry in entries.filter(|entry| !entry.file_type().is_dir()) {
+                let path = entry.path().strip_prefix(root).ok().and_then(Path::to_str);
+                files.extend(path.map(|path| path.replace(std::path::MAIN_SEPARATOR, "/")));
             }
         }
+        let below = if directory.is_empty() { String::new() } else { format!("{directory}/") };
+        for (path, edit) in self.edits.range(below.clone()..).take_while(|(path, _)| path.starts_with(&below)) {
+            if edit.is_some() {
+                files.insert(path.clone());
+            } else {
+                files.remove(path);
+            }
+        }
+        files.into_iter().collect()
     }
 }
 

@@ -211,6 +211,11 @@ class Schemas:
                         return spec
         return None
 
+    def is_builtin(self, thing):
+        """Whether a kind is one of Kubernetes' own."""
+        group, _, version = thing['apiVersion'].rpartition('/')
+        return (group, version, thing['kind']) in self.builtin
+
     def compile(self, group, version, kind):
         """(validator, structural schema or None, []), or (None, None, [problem]) for a kind that no server serves."""
         if (group, version, kind) in self.builtin:
