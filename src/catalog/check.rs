@@ -187,12 +187,20 @@ fn among_services(catalog: &Catalog, found: &mut Diagnostics) {
     let mut names: HashMap<&str, Span> = HashMap::new();
     let mut ports: HashMap<u16, (Span, &str)> = HashMap::new();
     let mut databases: HashMap<&str, (Span, &str)> = HashMap::new();
-    for entry in &catalog.services {
+    // A name belongs to the file that is called so, wherever a copy of it comes in the order.
+    let is_own = |entry: &&Entry| entry.service.name.as_ref().is_some_and(|name| name.value == entry.name);
+    let (own, others): (Vec<&Entry>, Vec<&Entry>) = catalog.services.iter().partition(is_own);
+    for entry in own.into_iter().chain(others) {
         let service = &entry.service;
         if let Some(name) = &service.name {
             if let Some(first) = names.get(name.as_str()) {
                 let message = format!("the service `{}` is described twice", name.value);
-                found.push(duplicate(&codes::DUPLICATE_SERVICE, message, name.span, *first));
+                let diagnostic = duplicate(&codes::DUPLICATE_SERVICE, message, name.span, *first);
+                found.push(if name.value == entry.name {
+                    diagnostic
+                } else {
+                    diagnostic.help(format!("write `name: {}`, as the file is called", entry.name))
+                });
             } else {
                 names.insert(name, name.span);
             }
@@ -221,7 +229,8 @@ fn service(entry: &Entry, catalog: &Catalog, tree: &Tree, found: &mut Diagnostic
     if let Some(name) = &service.name {
         reserved(name, "service", &["infrastructure", "applications"], found);
     }
-    if let Some(name) = service.name.as_ref().filter(|name| name.value != entry.name) {
+    // A copied file that still has the other one's name is told as a duplicate.
+    if let Some(name) = service.name.as_ref().filter(|name| name.value != entry.name && !catalog.has(name)) {
         let message = format!("the file {} holds the service `{}`", entry.path, name.value);
         found.push(
             Diagnostic::error(&codes::NAME_MISMATCH, message)

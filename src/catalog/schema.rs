@@ -154,8 +154,16 @@ impl Judge<'_> {
             Wrong::Maximum { limit } => diags::WrongValue::new(format!("`{text}` is more than {limit}")),
             Wrong::Pattern { pattern } => diags::WrongValue::new(format!("`{text}` does not match `{pattern}`")),
             Wrong::MinLength { .. } => diags::WrongValue::new("an empty text".to_owned()),
-            Wrong::MinItems { limit } => diags::WrongValue::new(format!("fewer than {limit} items")),
-            Wrong::MinProperties { limit } => diags::WrongValue::new(format!("fewer than {limit} entries")),
+            Wrong::MinItems { limit } => diags::WrongValue::new(if *limit == 1 {
+                "an empty list".to_owned()
+            } else {
+                format!("fewer than {limit} items")
+            }),
+            Wrong::MinProperties { limit } => diags::WrongValue::new(if *limit == 1 {
+                "an empty mapping".to_owned()
+            } else {
+                format!("fewer than {limit} entries")
+            }),
             other => diags::WrongValue::new(format!("breaks the rule `{}` of the schema", other.keyword())),
         }
     }

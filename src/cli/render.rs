@@ -54,10 +54,11 @@ impl Render {
         if has_errors && rendering.plan.services == 0 && !differs {
             return Ok(Exit::Input);
         }
-        terminal.say(&summary(&rendering, self.check || self.dry_run));
-        if !self.check && !self.dry_run {
+        let only_shown = self.check || self.dry_run;
+        if !only_shown {
             write(&workspace, &rendering, terminal)?;
         }
+        terminal.say(&summary(&rendering, only_shown));
         Ok(match () {
             () if has_errors => Exit::Input,
             () if self.check && differs => Exit::Findings,

@@ -89,7 +89,8 @@ fn images(
     let own = own.into_iter().next_back().unwrap_or_default();
     let has_version = own.new_tag.is_some() || own.digest.is_some();
     let first = entry.service.initial_tag.as_deref().map(yaml::scalar).filter(|_| !has_version);
-    if !has_version && first.is_none() {
+    let is_told = work.diagnostics.iter().any(|told| told.code == &diags::codes::NO_TAG);
+    if !has_version && first.is_none() && !is_told {
         let document = &entry.document;
         let place = document.entry(document.root(), "name").map_or(document.root(), |(key, _)| key);
         work.diagnostics.push(diags::no_tag(document.span(place), &entry.name, &environment.name));

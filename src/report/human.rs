@@ -33,7 +33,14 @@ pub fn human(diagnostic: &Diagnostic, sources: &SourceMap, colour: bool) -> Stri
     let more = format!("gitopsctl explain {}", diagnostic.code.id);
     group = group.element(Level::NOTE.with_name("more").message(&more));
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-    renderer.render(&[group])
+    let text = renderer.render(&[group]);
+    if !diagnostic.labels.is_empty() {
+        return text;
+    }
+    // Without a code frame, the gutter that leads to it is an empty line.
+    let is_gutter = |line: &&str| line.contains('|') && !line.chars().any(|char| char == '=' || char == '`');
+    let gutter = text.lines().skip(1).find(is_gutter).map(|line| format!("\n{line}"));
+    gutter.map_or(text.clone(), |gutter| text.replacen(&gutter, "", 1))
 }
 
 /// The labels of each file, by their numbers; the file of the line to edit comes first.

@@ -138,6 +138,11 @@ impl<'de> Deserializer<'de> for Cursor<'_, 'de> {
                     Ok(value) => visitor.visit_i64(value),
                     Err(_) => visitor.visit_u64(u64::try_from(value).unwrap_or(u64::MAX)),
                 },
+                // `08001` and `1e3` are floats to YAML, and whole numbers to JSON and to whoever wrote them.
+                #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
+                Some(Value::Float(value)) if value.fract() == 0.0 && value.abs() < 1e15 => {
+                    visitor.visit_i64(value as i64)
+                }
                 Some(Value::Float(value)) => visitor.visit_f64(value),
                 Some(Value::String(value)) => visitor.visit_string(value),
                 Some(Value::Null) | None => visitor.visit_unit(),

@@ -13,6 +13,7 @@ pub mod codes {
     crate::diag::codes! {
         SYNTAX = "yaml/syntax", "The file is not YAML from this place on, so nothing of it can be used. Unbalanced quotes or brackets and a wrong indentation are the usual causes; a merge conflict's markers (`<<<<<<<`) are another.";
         DUPLICATE_KEY = "yaml/duplicate-key", "A mapping holds the same key twice. Parsers differ in which of the two they take, and Kustomize refuses the file. Keep one.";
+        COMPLEX_KEY = "yaml/complex-key", "A key of a mapping is a list or a mapping itself. JSON, which all of this becomes, has texts as keys only.";
         ALIAS_CYCLE = "yaml/alias-cycle", "An alias (`*name`) stands inside the node that its anchor (`&name`) marks, so the value would hold itself without end.";
         TOO_LARGE = "yaml/too-large", "Aliases make the document larger than any real one, as an attack on parsers does. Write the values out, or use fewer aliases.";
     }
@@ -33,10 +34,13 @@ pub fn parse(text: &str, file: FileId, diagnostics: &mut Diagnostics) -> Vec<Doc
             Ok((event, span)) => builder.event(event, span, diagnostics),
             Err(error) => {
                 let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
-                diagnostics.push(
-                    Diagnostic::error(&codes::SYNTAX, "the file is not valid YAML")
-                        .at(builder.span(at, at), error.info()),
-                );
+                let conflict = text.lines().any(|line| line.starts_with("<<<<<<< "));
+                let diagnostic = Diagnostic::error(&codes::SYNTAX, "the file is not valid YAML");
+                let diagnostic = diagnostic.at(builder.span(at, at), error.info());
+                diagnostics.push(match conflict {
+                    true => diagnostic.help("resolve the merge conflict: the file holds its markers"),
+                    false => diagnostic,
+                });
                 break;
             }
         }
@@ -171,6 +175,11 @@ impl Builder<'_> {
                     continue;
                 }
                 seen.insert(text, key.span);
+            }
+            if matches!(key.kind, Kind::Sequence(_) | Kind::Mapping(_)) {
+                let message = "a key is a list or a mapping";
+                diagnostics.push(Diagnostic::error(&codes::COMPLEX_KEY, message).at(key.span, "must be a text"));
+                continue;
             }
             pairs.push((pair[0], pair[1]));
         }

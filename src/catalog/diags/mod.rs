@@ -35,6 +35,9 @@ pub mod codes {
     }
 }
 
+/// As many names a person reads in a line of help.
+const FEW: usize = 12;
+
 /// What is wrong with a value: `message` completes "`field`: …".
 pub(super) struct WrongValue {
     message: String,
@@ -110,6 +113,7 @@ pub(super) fn unknown_key(span: Span, key: &str, parent: &str, near: Option<&str
     match near {
         Some(near) => diagnostic.near(Some(near)),
         None if known.is_empty() => diagnostic,
+        None if known.len() > FEW => diagnostic.help("`gitopsctl schema platform` and `schema service` list the keys"),
         None => diagnostic.help(format!("the keys here are {}", list(known))),
     }
 }
@@ -133,7 +137,7 @@ pub(super) fn unknown<'a>(
     let diagnostic = Diagnostic::error(code, format!("unknown {what} `{name}`")).at(span, "not declared");
     match closest(name, known.iter().copied()) {
         Some(near) => diagnostic.near(Some(near)),
-        None if known.is_empty() || known.len() > 12 => diagnostic,
+        None if known.is_empty() || known.len() > FEW => diagnostic,
         None => diagnostic.help(format!("declared are {}", list(&known))),
     }
 }
