@@ -37,9 +37,10 @@ pub fn parse(text: &str, file: FileId, diagnostics: &mut Diagnostics) -> Vec<Doc
                 let conflict = text.lines().any(|line| line.starts_with("<<<<<<< "));
                 let diagnostic = Diagnostic::error(&codes::SYNTAX, "the file is not valid YAML");
                 let diagnostic = diagnostic.at(builder.span(at, at), error.info());
-                diagnostics.push(match conflict {
-                    true => diagnostic.help("resolve the merge conflict: the file holds its markers"),
-                    false => diagnostic,
+                diagnostics.push(if conflict {
+                    diagnostic.help("resolve the merge conflict: the file holds its markers")
+                } else {
+                    diagnostic
                 });
                 break;
             }
