@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::catalog::{self, Catalog, PLATFORM_FILE};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::render::{self, Owner, Plan, TEMPLATE_VERSION, Templates, codes};
+use crate::render::{self, Owner, Planned, TEMPLATE_VERSION, Templates, codes};
 use crate::source::SourceMap;
 use crate::tree::{self, Change, Tree, WriteError};
 
@@ -38,10 +38,17 @@ pub struct RenderOptions {
 /// What rendering would change.
 #[derive(Debug, Default)]
 pub struct Rendering {
-    /// The changes by unit.
-    pub plan: Plan,
+    /// What becomes of each unit.
+    pub plan: Vec<Planned>,
     /// Services beyond the requested ones whose files would change too.
     pub others: Vec<String>,
+}
+
+impl Rendering {
+    /// Every change.
+    pub fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.plan.iter().flat_map(|unit| &unit.changes)
+    }
 }
 
 impl Workspace {
@@ -77,29 +84,24 @@ impl Workspace {
         let mut plan = render::plan(units, catalog, &self.tree, options.prune, sources, diagnostics);
         let mut others = Vec::new();
         if !options.services.is_empty() {
-            plan.changes.retain(|(owner, _)| match owner {
+            plan.retain(|unit| match &unit.owner {
                 Owner::Service(name) if !options.services.contains(name) => {
-                    others.push(name.clone());
+                    others.extend((!unit.changes.is_empty()).then(|| name.clone()));
                     false
                 }
                 _ => true,
             });
         } else if let Some(change) = self.note_version(catalog) {
-            match plan.changes.iter_mut().find(|(owner, _)| *owner == Owner::Platform) {
-                Some((_, changes)) => changes.push(change),
-                None => plan.changes.push((Owner::Platform, vec![change])),
-            }
+            plan.push(Planned { owner: Owner::Platform, changes: vec![change], unchanged: 0 });
         }
         Rendering { plan, others }
     }
 
     /// Writes the changes, unit by unit; a unit that cannot be written is left as it was.
-    pub fn write(&self, changes: &[(Owner, Vec<Change>)]) -> Vec<(Owner, WriteError)> {
+    pub fn write(&self, plan: &[Planned]) -> Vec<(Owner, WriteError)> {
         let Some(root) = self.tree.root() else { return Vec::new() };
-        let failure = |(owner, changes): &(Owner, Vec<Change>)| {
-            tree::write(root, changes).err().map(|error| (owner.clone(), error))
-        };
-        changes.par_iter().filter_map(failure).collect()
+        let failure = |unit: &Planned| Some((unit.owner.clone(), tree::write(root, &unit.changes).err()?));
+        plan.par_iter().filter_map(failure).collect()
     }
 
     /// Whether these templates may render the tree: not where newer ones did, and not a part of it where older ones did.

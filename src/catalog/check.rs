@@ -45,28 +45,17 @@ fn reserved(name: &Spanned<String>, what: &str, taken: &[&str], found: &mut Diag
 fn platform(catalog: &Catalog, found: &mut Diagnostics) {
     let platform = &catalog.platform;
     for name in platform.domains.keys() {
-        reserved(name, "domain", &["infrastructure", "applications"], found);
+        reserved(name, "domain", &["infrastructure", "applications", "root"], found);
     }
     platform
         .environments
         .keys()
         .for_each(|name| reserved(name, "environment", &["projects", "extra", "patches"], found));
-    let environment = |name: &Spanned<String>, found: &mut Diagnostics| {
-        if !platform.environments.contains_key(name.as_str()) {
-            found.push(unknown(
-                &codes::UNKNOWN_ENVIRONMENT,
-                "environment",
-                name.span,
-                name,
-                keys(&platform.environments),
-            ));
-        }
-    };
     if let Some(name) = &platform.release.environment {
-        environment(name, found);
+        known_environment(name, platform, found);
     }
     for freeze in &platform.release.freezes {
-        freeze.environments.iter().for_each(|name| environment(name, found));
+        freeze.environments.iter().for_each(|name| known_environment(name, platform, found));
         if let (Some(from), Some(to)) = (&freeze.from, &freeze.to)
             && from.value >= to.value
             && same_zone(from, to)
@@ -146,6 +135,13 @@ fn missing_parts(catalog: &Catalog, found: &mut Diagnostics) {
     need(platform.profiles.contains_key("base"), "profiles.base", "containers need requests and limits");
     let uses_redis = platform.dapr.is_some();
     need(!uses_redis || platform.redis.is_some(), "redis", "Dapr's components need their broker");
+}
+
+fn known_environment(name: &Spanned<String>, platform: &Platform, found: &mut Diagnostics) {
+    if !platform.environments.contains_key(name.as_str()) {
+        let known = keys(&platform.environments);
+        found.push(unknown(&codes::UNKNOWN_ENVIRONMENT, "environment", name.span, name, known));
+    }
 }
 
 fn known_owner(owner: &Spanned<String>, platform: &Platform, found: &mut Diagnostics) {
@@ -411,17 +407,7 @@ fn probes(service: &Service, found: &mut Diagnostics) {
 fn variations(entry: &Entry, platform: &Platform, tree: &Tree, found: &mut Diagnostics) {
     let service = &entry.service;
     let hosts = service.ingress.iter().flat_map(|ingress| ingress.hosts.keys());
-    for name in service.environments.keys().chain(hosts) {
-        if !platform.environments.contains_key(name.as_str()) {
-            found.push(unknown(
-                &codes::UNKNOWN_ENVIRONMENT,
-                "environment",
-                name.span,
-                name,
-                keys(&platform.environments),
-            ));
-        }
-    }
+    service.environments.keys().chain(hosts).for_each(|name| known_environment(name, platform, found));
     let folder = format!("gitops/apps/{}", entry.name);
     extra(&service.extra, &format!("{folder}/base"), tree, found);
     for (name, variation) in &service.environments {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::catalog::{PLATFORM_FILE, PLATFORM_SCHEMA, SERVICE_SCHEMA};
+use crate::catalog::{PLATFORM_FILE, PLATFORM_SCHEMA, SERVICE_SCHEMA, is_git_url};
 use crate::cli::terminal::{Failure, Terminal, counted};
 use crate::cli::{EXIT_CODES, Exit, render};
 use crate::git;
@@ -43,7 +43,7 @@ impl Init {
             return Err(Failure::told(Exit::Usage, format!("`{}` is not a directory", target.display())));
         }
         let tree = Tree::directory(&target);
-        let repository = Repository::around(&target);
+        let repository = Repository::at(&target);
         let (files, next) = if self.example {
             example(&repository)
         } else if self.empty {
@@ -88,11 +88,12 @@ struct Repository {
 const EXAMPLE_URL: &str = "https://git.example.com/shop/gitops.git";
 
 impl Repository {
-    fn around(target: &Path) -> Self {
-        // A directory that is not there yet may still become part of the repository around it.
-        let there = target.ancestors().find(|folder| folder.is_dir());
-        let facts = there.and_then(git::facts);
-        let url = facts.as_ref().and_then(|facts| facts.origin.clone()).unwrap_or_else(|| EXAMPLE_URL.to_owned());
+    /// A directory below the top of a repository is somebody's try-out, not what Argo CD will read.
+    fn at(target: &Path) -> Self {
+        let is_top = |facts: &git::Facts| facts.root.canonicalize().ok() == target.canonicalize().ok();
+        let facts = git::facts(target).filter(is_top);
+        let origin = facts.as_ref().and_then(|facts| facts.origin.clone()).filter(|url| is_git_url(url));
+        let url = origin.unwrap_or_else(|| EXAMPLE_URL.to_owned());
         let branch = facts.and_then(|facts| facts.branch).unwrap_or_else(|| "main".to_owned());
         Self { url, branch }
     }

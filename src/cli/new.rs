@@ -163,13 +163,12 @@ impl New {
         let mut rendering = workspace.render(&catalog, &options);
         let own = Owner::Service(self.service.clone());
         terminal.report(&workspace.diagnostics, &workspace.sources);
-        let Some((_, changes)) = rendering.plan.changes.iter_mut().find(|(owner, _)| *owner == own) else {
+        let Some(unit) = rendering.plan.iter_mut().find(|unit| unit.owner == own) else {
             return Err(Failure::told(Exit::Input, "nothing was written"));
         };
-        changes.insert(0, Change { path: path.clone(), before: None, after: Some(text.into()) });
+        unit.changes.insert(0, Change { path: path.clone(), before: None, after: Some(text.into()) });
         if self.dry_run {
-            let changes = rendering.plan.changes.iter().flat_map(|(_, changes)| changes);
-            terminal.print_diff(&changes.map(diff).collect::<String>())?;
+            terminal.print_diff(&rendering.changes().map(diff).collect::<String>())?;
             return Ok(Exit::Fine);
         }
         write(&workspace, &rendering, terminal)?;

@@ -10,6 +10,7 @@ use crate::cli::terminal::{Failure, Terminal, counted};
 use crate::cli::{EXIT_CODES, Exit, root_of};
 use crate::diag::closest;
 use crate::pipeline::{RenderOptions, Rendering, Workspace};
+use crate::render::Owner;
 use crate::tree::Change;
 
 /// Render the catalog into gitops/
@@ -45,14 +46,12 @@ impl Render {
         let options = RenderOptions { services: self.services, prune: self.prune, check: self.check };
         let rendering = workspace.render(&catalog, &options);
         let has_errors = terminal.report(&workspace.diagnostics, &workspace.sources);
-        let differs = !rendering.plan.changes.is_empty();
-        if self.check || self.dry_run {
-            for (_, changes) in &rendering.plan.changes {
-                terminal.print_diff(&changes.iter().map(diff).collect::<String>())?;
-            }
-        }
-        if has_errors && rendering.plan.services == 0 && !differs {
+        if has_errors && rendering.plan.is_empty() {
             return Ok(Exit::Input);
+        }
+        let differs = rendering.changes().next().is_some();
+        if self.check || self.dry_run {
+            terminal.print_diff(&rendering.changes().map(diff).collect::<String>())?;
         }
         let only_shown = self.check || self.dry_run;
         if !only_shown {
@@ -83,7 +82,7 @@ pub(super) fn known_services(names: &[String], catalog: &Catalog) -> Result<(), 
 
 /// Writes the changes; what could not be written is told, and the rest is.
 pub(super) fn write(workspace: &Workspace, rendering: &Rendering, terminal: &mut Terminal) -> Result<(), Failure> {
-    let failures = workspace.write(&rendering.plan.changes);
+    let failures = workspace.write(&rendering.plan);
     let Some((last, others)) = failures.split_last() else { return Ok(()) };
     for (owner, error) in others {
         terminal.failure(&format!("{owner} was left as it was: {error}"), &[]);
@@ -101,17 +100,16 @@ pub(super) fn diff(change: &Change) -> String {
 
 /// What was done, or would be.
 pub(super) fn summary(rendering: &Rendering, only_shown: bool) -> String {
-    let changes = rendering.plan.changes.iter().flat_map(|(_, changes)| changes);
-    let (mut written, mut removed) = (0, 0);
-    for change in changes {
-        *if change.after.is_some() { &mut written } else { &mut removed } += 1;
-    }
+    let (written, removed): (Vec<_>, Vec<_>) = rendering.changes().partition(|change| change.after.is_some());
+    let (written, removed) = (written.len(), removed.len());
+    let unchanged: usize = rendering.plan.iter().map(|unit| unit.unchanged).sum();
+    let services = rendering.plan.iter().filter(|unit| matches!(unit.owner, Owner::Service(_))).count();
     let verb = if only_shown { "to write" } else { "written" };
-    let mut text = format!("{}: {} {verb}", counted(rendering.plan.services, "service"), counted(written, "file"));
+    let mut text = format!("{}: {} {verb}", counted(services, "service"), counted(written, "file"));
     if removed > 0 {
         text += &format!(", {removed} {}", if only_shown { "to remove" } else { "removed" });
     }
-    text += &format!(", {} unchanged", rendering.plan.unchanged);
+    text += &format!(", {unchanged} unchanged");
     if !rendering.others.is_empty() {
         text += &format!(
             "\n{} would change too ({}): run `gitopsctl render`",

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::tree::Tree;
 
 /// The names under which Kustomize finds a kustomization.
-const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// Words that name environments in most repositories, as whole path components or their first or last part.
 const ENVIRONMENTS: [&str; 24] = [

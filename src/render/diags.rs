@@ -9,6 +9,7 @@ pub mod codes {
         UNKNOWN_ARCHETYPE = "render/unknown-archetype", "A service, or the `extends` of an archetype, names an archetype that is neither built in nor a folder with an archetype.yaml under templates/.";
         ARCHETYPE = "render/archetype", "An archetype's own declaration does not work: it extends itself in a circle, its schema for `params` is no JSON Schema, or a service gives parameters to an archetype that takes none.";
         TEMPLATE = "render/template", "A template failed. The first place is the expression in the template, then the template that included it, and last the catalog value that the expression speaks of. Templates see exactly what CONTRIBUTING.md lists; anything else is undefined, and undefined is an error.";
+        MISPLACED = "render/misplaced", "A template lies directly in templates/infrastructure/base, from where no overlay could read what it makes: Kustomize takes an overlay that reads a folder around it for a cycle. Each folder there is a base of its own.";
         NOT_YAML = "render/not-yaml", "A template rendered a file that is not YAML, so nothing was written. A value that needs quotes is the usual cause: use the filters `scalar` and `quote`.";
         NO_TAG = "render/no-tag", "The overlay is rendered for the first time, and the service says no `initialTag`, so nobody can tell which image is to run. Set it once; after that the tag in the overlay is CI's.";
         IN_THE_WAY = "render/in-the-way", "A file that is to be rendered is there already and was not rendered by gitopsctl, as its first line would say. It is left alone. Move what it holds to extra/ or patches/, or delete it.";
@@ -74,6 +75,11 @@ pub(super) fn template_failed(
         Some((place, path)) => diagnostic.at(place, format!("`{path}` comes from here")),
         None => diagnostic,
     }
+}
+
+pub(super) fn misplaced(template: &str) -> Diagnostic {
+    Diagnostic::error(&codes::MISPLACED, format!("the template {template} lies beside the bases, not in one"))
+        .help("move it into a folder, such as infrastructure/base/databases")
 }
 
 pub(super) fn not_yaml(place: Span, path: &str, template: &str, detail: &str) -> Diagnostic {

@@ -83,7 +83,14 @@ impl<'a> Engine<'a> {
             places.extend(self.place(error, name, sources));
         }
         places.dedup();
-        let expression = places.first().map(|span| sources.text(*span).to_owned()).unwrap_or_default();
+        // Of a filter that fails, only its name is known: the whole tag says what it was given.
+        let mut expression = places.first().map(|span| sources.text(*span).to_owned()).unwrap_or_default();
+        if let (false, Some(place)) = (expression.contains('.'), places.first_mut())
+            && let Some(whole) = tag_around(&sources.file(place.file).text, *place)
+        {
+            *place = whole;
+            sources.text(whole).clone_into(&mut expression);
+        }
         let value = catalog_value(&expression, origins);
         let detail = cause.detail().map_or_else(|| cause.kind().to_string(), str::to_owned);
         let what = match cause.kind() {
@@ -124,6 +131,17 @@ fn chain(error: &Error) -> Vec<&Error> {
     chain
 }
 
+/// What stands between the braces around a place in a template.
+fn tag_around(text: &str, place: Span) -> Option<Span> {
+    let (before, after) = (text.get(..place.start as usize)?, text.get(place.end as usize..)?);
+    let opens = before.rfind("{{").max(before.rfind("{%"))? + 2;
+    let closes = [after.find("}}"), after.find("%}")].into_iter().flatten().min()? + place.end as usize;
+    let inside = text.get(opens..closes)?.trim_matches(['-', '+']).trim();
+    let start = opens + text.get(opens..closes)?.find(inside)?;
+    let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    Some(Span { file: place.file, start: offset(start), end: offset(start + inside.len()) })
+}
+
 /// The catalog value that an expression such as `service.ports.grpc + 1` speaks of: the place of the value, or of the
 /// nearest thing around it that is there; and the path.
 fn catalog_value(expression: &str, origins: &Origins<'_>) -> Option<(Span, String)> {
@@ -145,7 +163,11 @@ fn catalog_value(expression: &str, origins: &Origins<'_>) -> Option<(Span, Strin
     None
 }
 
+/// What is undefined is an error in a filter as anywhere else.
 fn json(value: &Value) -> Result<serde_json::Value, Error> {
+    if value.is_undefined() {
+        return Err(Error::new(ErrorKind::UndefinedError, "the value is undefined"));
+    }
     serde_json::to_value(value).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
 }
 

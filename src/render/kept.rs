@@ -6,12 +6,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::diag::Diagnostics;
+use crate::layout::KUSTOMIZATIONS;
 use crate::source::{SourceMap, Span};
 use crate::tree::{Tree, join};
 use crate::yaml::{self, Document, Kind, NodeId, Style};
-
-/// The names under which Kustomize finds a kustomization.
-const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// An entry of `images`; every field but the name is raw YAML.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -100,8 +98,8 @@ impl Reader<'_> {
     /// null, which Kustomize takes for absent.
     fn scalar(&self, id: NodeId) -> Option<String> {
         let node = self.document.node(id);
-        let written = self.sources.text(Span { ..node.span });
-        match (self.document.scalar(id)?, &node.kind) {
+        let written = self.sources.text(node.span);
+        let value = match (self.document.scalar(id)?, &node.kind) {
             (yaml::Value::Null, _) => None,
             (yaml::Value::String(_), Kind::Scalar { style, .. })
                 if *style != Style::Block && !written.contains('\n') && node.tag.is_none() =>
@@ -109,7 +107,15 @@ impl Reader<'_> {
                 Some(written.to_owned())
             }
             _ => self.document.text(id).map(yaml::scalar),
-        }
+        }?;
+        Some(format!("{value}{}", self.comment_after(node.span)))
+    }
+
+    /// A comment behind a value on its line, with the space before it: it is about the value, so it stays with it.
+    fn comment_after(&self, span: Span) -> &str {
+        let text = &self.sources.file(span.file).text;
+        let rest = text.get(span.end as usize..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        if rest.starts_with([' ', '\t']) && rest.trim_start().starts_with('#') { rest.trim_end() } else { "" }
     }
 }
 
@@ -153,6 +159,8 @@ mod tests {
             ("'1.10'", "'1.10'"),
             ("1.10", "\"1.10\""),
             ("!!str 123", "\"123\""),
+            ("v1  # by CI", "v1  # by CI"),
+            ("1.10 # by CI", "\"1.10\" # by CI"),
             ("|-\n    v9", "v9"),
         ] {
             let (images, problems) = read(&format!("images:\n- name: a\n  newTag: {written}\n  digest: ~\n"));

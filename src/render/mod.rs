@@ -26,7 +26,7 @@ use crate::tree::Tree;
 
 pub use diags::codes;
 pub use overview::{Overview, overview};
-pub use plan::{Plan, plan};
+pub use plan::{Planned, plan};
 pub(crate) use templates::EXAMPLE;
 pub use templates::Templates;
 

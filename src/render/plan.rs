@@ -12,18 +12,18 @@ use crate::tree::{Change, Tree};
 /// The finalizer by which deleting an Application deletes what it deployed.
 const FINALIZER: &str = "resources-finalizer.argocd.argoproj.io";
 
-/// What is to be written.
-#[derive(Debug, Default)]
-pub struct Plan {
-    /// The changes of each unit that has any, in the order of the units.
-    pub changes: Vec<(Owner, Vec<Change>)>,
+/// What becomes of one unit.
+#[derive(Debug)]
+pub struct Planned {
+    /// Whose files they are.
+    pub owner: Owner,
+    /// What is to be written; may be nothing.
+    pub changes: Vec<Change>,
     /// How many files stay as they are.
     pub unchanged: usize,
-    /// How many services were rendered.
-    pub services: usize,
 }
 
-/// Compares units with the tree. A unit with a file in the way is reported and left out. Leftovers are removed with
+/// Compares units with the tree, and says what becomes of each. A unit with a file in the way is reported and left out. Leftovers are removed with
 /// `prune` and reported without.
 pub fn plan(
     units: Vec<Unit>,
@@ -32,15 +32,15 @@ pub fn plan(
     prune: bool,
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
-) -> Plan {
-    let mut planner = Planner { catalog, tree, sources, diagnostics, unchanged: 0 };
+) -> Vec<Planned> {
+    let mut planner = Planner { catalog, tree, sources, diagnostics };
     let rendered: BTreeSet<String> = units.iter().filter_map(|unit| service_of(&unit.owner)).collect();
     let platform_is_rendered = units.iter().any(|unit| unit.owner == Owner::Platform);
     let mut leftovers = planner.leftovers(&units);
-    let mut changes = Vec::new();
+    let mut plan = Vec::with_capacity(units.len());
     for unit in units {
-        let mut own = planner.changes(&unit);
-        if let (Some(own), Some(service)) = (&mut own, service_of(&unit.owner)) {
+        let Some(mut own) = planner.changes(&unit) else { continue };
+        if let Some(service) = service_of(&unit.owner) {
             // A part that the service no longer has, such as its autoscaler.
             let prefix = format!("{OUTPUT}/apps/{service}/");
             let overlays = unit.files.keys().filter_map(|path| overlay_of(path)).collect::<BTreeSet<_>>();
@@ -50,25 +50,22 @@ pub fn plan(
             let parts: Vec<_> = leftovers.keys().filter(|path| is_part(path)).cloned().collect();
             for path in parts {
                 let before = leftovers.remove(&path);
-                own.push(Change { path, before, after: None });
+                own.changes.push(Change { path, before, after: None });
             }
         }
-        if let Some(own) = own.filter(|own| !own.is_empty()) {
-            changes.push((unit.owner, own));
-        }
+        plan.push(own);
     }
     if !platform_is_rendered {
         // Nobody has said what the platform's files are to be, so none of them is left over.
         leftovers.retain(|path, _| path.starts_with(&format!("{OUTPUT}/apps/")));
     }
     let removals = planner.remove_or_report(leftovers, &rendered, prune);
-    if !removals.is_empty() {
-        match changes.iter_mut().find(|(owner, _)| *owner == Owner::Platform) {
-            Some((_, changes)) => changes.extend(removals),
-            None => changes.push((Owner::Platform, removals)),
-        }
+    match plan.iter_mut().find(|unit| unit.owner == Owner::Platform) {
+        Some(platform) => platform.changes.extend(removals),
+        None if removals.is_empty() => {}
+        None => plan.push(Planned { owner: Owner::Platform, changes: removals, unchanged: 0 }),
     }
-    Plan { changes, unchanged: planner.unchanged, services: rendered.len() }
+    plan
 }
 
 fn service_of(owner: &Owner) -> Option<String> {
@@ -89,13 +86,12 @@ struct Planner<'a> {
     tree: &'a Tree,
     sources: &'a mut SourceMap,
     diagnostics: &'a mut Diagnostics,
-    unchanged: usize,
 }
 
 impl Planner<'_> {
     /// The files of a unit that differ from the tree; `None` when one of them is in the way.
-    fn changes(&mut self, unit: &Unit) -> Option<Vec<Change>> {
-        let mut changes = Vec::new();
+    fn changes(&mut self, unit: &Unit) -> Option<Planned> {
+        let (mut changes, mut unchanged) = (Vec::new(), 0);
         let mut in_the_way = false;
         for (path, after) in &unit.files {
             let before = match self.tree.text(path) {
@@ -107,7 +103,7 @@ impl Planner<'_> {
                 }
             };
             match &before {
-                Some(before) if **before == **after => self.unchanged += 1,
+                Some(before) if **before == **after => unchanged += 1,
                 Some(_) if is_the_repositorys(path, before.as_deref()) => {
                     self.diagnostics.push(diags::kept_file(path));
                 }
@@ -121,14 +117,14 @@ impl Planner<'_> {
                 Some(text) => match self.cut_off(&unit.owner, text, after) {
                     Some(service) => {
                         self.diagnostics.push(diags::held(path, &service));
-                        self.unchanged += 1;
+                        unchanged += 1;
                     }
                     None => changes.push(Change { path: path.clone(), before, after: Some(after.clone()) }),
                 },
                 None => changes.push(Change { path: path.clone(), before, after: Some(after.clone()) }),
             }
         }
-        (!in_the_way).then_some(changes)
+        (!in_the_way).then(|| Planned { owner: unit.owner.clone(), changes, unchanged })
     }
 
     /// A service whose catalog file does not load and that the new text would cut off: the present one names it, and the
@@ -149,9 +145,10 @@ impl Planner<'_> {
         let wanted: BTreeSet<&str> = units.iter().flat_map(|unit| unit.files.keys().map(String::as_str)).collect();
         let rendered: BTreeSet<_> = units.iter().filter_map(|unit| service_of(&unit.owner)).collect();
         let out_of_order: Vec<&str> = self.catalog.names().filter(|name| !rendered.contains(*name)).collect();
-        let files = self.tree.files(OUTPUT).into_iter().filter(|path| !wanted.contains(path.as_str()));
+        let at_the_root = self.tree.list("").into_iter().filter(|entry| !entry.is_directory).map(|entry| entry.name);
+        let files = self.tree.files(OUTPUT).into_iter().chain(at_the_root);
         let mut found = BTreeMap::new();
-        for path in files.filter(|path| path.ends_with(".yaml")) {
+        for path in files.filter(|path| !wanted.contains(path.as_str())) {
             let Ok(Some(text)) = self.tree.text(&path) else { continue };
             let is_theirs = out_of_order.iter().any(|name| owner_by_path(&path) == Some(*name) || names(&text, name));
             if is_rendered(&path, &text) && !is_theirs {

@@ -8,7 +8,7 @@ use crate::catalog::{Extra, PLATFORM_SCHEMA, SERVICE_SCHEMA};
 use crate::render::context::{EnvironmentFacts, ExtraFacts, InstanceFacts, ServiceFacts, instance, is_deployed};
 use crate::render::engine::{Value, context, value};
 use crate::render::service::{KUSTOMIZATION, Work};
-use crate::render::{Inputs, OUTPUT, Outcome, Owner, SCHEMAS, Unit, header, is_rendered, kept};
+use crate::render::{Inputs, OUTPUT, Outcome, Owner, SCHEMAS, Unit, diags, header, is_rendered, kept};
 use crate::source::SourceMap;
 use crate::tree::join;
 
@@ -81,8 +81,11 @@ fn infrastructure(work: &mut Work<'_>, shared: &Value) -> Vec<String> {
     let infrastructure = format!("{OUTPUT}/infrastructure");
     let mut folders: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for (path, template) in inputs.templates.below("infrastructure/base") {
-        if let Some((folder, file)) = path.split_once('/') {
-            folders.entry(folder.to_owned()).or_default().insert(file.to_owned(), template);
+        match path.split_once('/') {
+            Some((folder, file)) => {
+                folders.entry(folder.to_owned()).or_default().insert(file.to_owned(), template);
+            }
+            None => work.diagnostics.push(diags::misplaced(&template)),
         }
     }
     let mut bases = Vec::new();

@@ -46,6 +46,28 @@ fn a_directory_of_other_things_needs_a_choice() {
 }
 
 #[test]
+fn the_repository_that_git_knows_is_taken_and_a_secret_in_its_url_is_not() {
+    let repository = Repository::empty();
+    let git = |arguments: &[&str]| {
+        let status = std::process::Command::new("git").args(arguments).current_dir(repository.path()).status();
+        assert!(status.is_ok_and(|status| status.success()), "git {arguments:?}");
+    };
+    git(&["init", "--quiet", "--initial-branch", "trunk"]);
+    git(&["remote", "add", "origin", "https://me:token@git.example.com/own/gitops.git"]);
+    repository.run(&["init"]).exits(0);
+    let text = repository.read("gitopsctl.yaml");
+    assert!(text.contains("url: https://git.example.com/own/gitops.git\n  revision: trunk\n"), "{text}");
+    // A try-out below it is not what Argo CD will read, nor is a path on this machine.
+    repository.run(&["init", "below", "--example"]).exits(0);
+    assert!(repository.read("below/gitopsctl.yaml").contains("url: https://git.example.com/shop/gitops.git\n"));
+    git(&["remote", "set-url", "origin", "/srv/git/own"]);
+    repository.run(&["init", "--dry-run", "--empty", "."]).exits(2);
+    repository.remove("gitopsctl.yaml");
+    std::fs::remove_dir_all(repository.path().join(".gitopsctl")).unwrap_or_else(|error| panic!("{error}"));
+    repository.run(&["init", "--dry-run", "--empty"]).exits(0).prints("git.example.com/shop/gitops.git");
+}
+
+#[test]
 fn the_directory_is_made_and_commands_work_from_anywhere_below() {
     let repository = Repository::empty();
     repository.run(&["init", "a/b"]).exits(0);

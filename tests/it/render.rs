@@ -138,6 +138,18 @@ fn a_service_that_left_is_reported_and_goes_only_when_asked() {
 }
 
 #[test]
+fn what_a_template_made_at_the_root_goes_with_the_template_when_asked() {
+    let repository = Repository::example();
+    repository.write("templates/repository/NOTES", "{{ platform.name }}\n");
+    repository.run(&["render"]).exits(0);
+    assert!(repository.read("NOTES").ends_with("\nshop\n"));
+    repository.remove("templates/repository/NOTES");
+    repository.run(&["render"]).exits(0).says("warning[render/orphan]: what made NOTES left the catalog");
+    repository.run(&["render", "--prune"]).exits(0);
+    assert!(!repository.has("NOTES") && repository.has("CODEOWNERS"));
+}
+
+#[test]
 fn an_environment_that_is_switched_off_goes_only_when_asked() {
     let repository = Repository::rendered();
     repository.edit("services/order-service.yaml", "dev: {autoscaling: {min: 1, max: 3}}", "dev: {enabled: false}");
@@ -193,7 +205,8 @@ fn one_service_is_rendered_alone_and_others_are_named() {
     let run = repository.run(&["render", "order-service"]).exits(0);
     run.says("3 other services would change too (checkout-service, gateway-service, returns-service)");
     assert!(repository.read("gitops/apps/order-service/base/deployment.yaml").contains("containerPort: 8101\n"));
-    repository.run(&["render", "--check"]).exits(1);
+    repository.run(&["render", "--check"]).exits(1).says("21 services: ");
+    repository.run(&["render", "--check", "order-service"]).exits(0).says("1 service: ");
     repository.run(&["render", "oder-service"]).exits(2).says("did you mean `order-service`?");
 }
 
@@ -212,9 +225,9 @@ fn an_older_tree_is_told_from_an_edited_one_and_noted_when_rendered() {
     let (workspace, _) = newer(true, &[]);
     assert_eq!(codes(&workspace), ["render/older-templates"]);
     let (workspace, rendering) = newer(false, &["order-service"]);
-    assert!(workspace.diagnostics.has_errors() && rendering.plan.changes.is_empty());
+    assert!(workspace.diagnostics.has_errors() && rendering.changes().next().is_none());
     let (workspace, rendering) = newer(false, &[]);
-    assert!(workspace.diagnostics.is_empty() && workspace.write(&rendering.plan.changes).is_empty());
+    assert!(workspace.diagnostics.is_empty() && workspace.write(&rendering.plan).is_empty());
     assert!(repository.read("gitopsctl.yaml").contains("templateVersion: 2\n"));
     repository.run(&["render"]).exits(3).says("error[render/newer-templates]");
 }

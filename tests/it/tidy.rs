@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("kube", &["yaml", "diag", "source"]),
     ("catalog", &["kube", "tree", "yaml", "git", "diag", "source"]),
     ("layout", &["catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
-    ("render", &["catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
+    ("render", &["layout", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
     ("report", &["diag", "source"]),
     ("pipeline", &["report", "render", "layout", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
     ("cli", &["pipeline", "report", "render", "layout", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),

@@ -139,7 +139,7 @@ fn is_repository_path(text: &str) -> bool {
         && text.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
-fn is_git_url(text: &str) -> bool {
+pub(crate) fn is_git_url(text: &str) -> bool {
     if text.is_empty() || text.starts_with('-') || text.contains(char::is_whitespace) {
         return false;
     }

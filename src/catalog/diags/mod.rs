@@ -1,6 +1,6 @@
 //! The codes of this stage and the wording of its diagnostics.
 
-pub(super) mod formats;
+pub(crate) mod formats;
 
 use crate::diag::{Code, Diagnostic, closest};
 use crate::source::Span;

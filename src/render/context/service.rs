@@ -175,8 +175,9 @@ pub(super) fn service(
         config: texts(&service.config),
         secrets: secrets(service),
         store: store(service, platform),
-        elasticsearch: service.store.elasticsearch.is_some_and(|used| used.value),
-        state: service.store.state.is_some_and(|used| used.value),
+        // A service that uses what the platform does not have is broken; the infrastructure is rendered without.
+        elasticsearch: service.store.elasticsearch.is_some_and(|used| used.value) && platform.elasticsearch.is_some(),
+        state: service.store.state.is_some_and(|used| used.value) && platform.dapr.is_some(),
         dapr: uses_dapr(service) && platform.dapr.is_some(),
         legacy: is_legacy_client(&entry.name, platform),
         migrations: service.migrations.as_ref().map(|migrations| json!(migrations.value)),
