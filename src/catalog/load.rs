@@ -61,6 +61,9 @@ fn service_files(tree: &Tree) -> Vec<(String, String)> {
     entries.filter_map(|entry| Some((join(SERVICES_FOLDER, &entry.name), stem(&entry.name)?))).collect()
 }
 
+/// Bytes that no description of a platform or a service comes near: what is larger would only cost time and memory.
+const LARGEST: usize = 4 << 20;
+
 enum Read<T> {
     Value { value: T, document: Document, broken: bool },
     Nothing,
@@ -75,6 +78,11 @@ fn read<T: for<'de> Deserialize<'de>>(
 ) -> Read<T> {
     let mut own = Diagnostics::default();
     let text = sources.file(file).text.clone();
+    if text.len() > LARGEST {
+        let message = format!("the file is larger than {} MiB", LARGEST >> 20);
+        diagnostics.push(Diagnostic::error(&codes::TOO_LARGE, message).at(Span { file, start: 0, end: 0 }, ""));
+        return Read::Nothing;
+    }
     let mut documents = yaml::parse(&text, file, &mut own);
     let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
     if documents.is_empty() && !own.has_errors() {

@@ -49,8 +49,14 @@ fn every_code_that_render_can_give_has_a_case() {
         said += &fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
     // These need a state that a folder in Git cannot hold, or an older release; they have tests of their own.
-    let elsewhere =
-        ["load/unreadable", "load/not-utf8", "load/schema-mismatch", "render/finalizer", "render/older-templates"];
+    let elsewhere = [
+        "load/unreadable",
+        "load/not-utf8",
+        "load/schema-mismatch",
+        "load/too-large",
+        "render/finalizer",
+        "render/older-templates",
+    ];
     let codes = Repository::empty().run(&["explain"]).exits(0).stdout;
     let missing: Vec<_> =
         codes.lines().filter(|code| !elsewhere.contains(code) && !said.contains(&format!("[{code}]"))).collect();
@@ -83,10 +89,12 @@ fn hostile_files_are_told_within_a_moment() {
     let repository = Repository::example();
     repository.write("services/deep.yaml", &"[".repeat(100_000));
     repository.write("services/deeper.yaml", &"- ".repeat(100_000));
+    repository.write("services/large.yaml", &"# nothing but words\n".repeat(300_000));
     repository.write("services/nul.yaml", "name: \0\n");
     repository.write("services/keys.yaml", "? {a: b}\n: c\n\"a/b~c\": 1\n1: 2\n~: 3\n");
     let start = std::time::Instant::now();
     let run = repository.run(&["render"]).exits(3).says("services/deep.yaml").says("services/deeper.yaml");
+    let run = run.says("error[load/too-large]: the file is larger than 4 MiB");
     run.says("services/nul.yaml").says("services/keys.yaml").says("unknown key `a/b~c`");
     assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
 }

@@ -11,6 +11,7 @@ pub mod codes {
     crate::diag::codes! {
         NO_PLATFORM = "load/no-platform", "The command needs gitopsctl.yaml, which describes the platform, in this directory or one above it. `gitopsctl init` writes one.";
         EMPTY_FILE = "load/empty-file", "A catalog file holds nothing but comments, or several YAML documents where one is expected.";
+        TOO_LARGE = "load/too-large", "No description of a platform or a service is that large: something else lies under its name.";
         UNKNOWN_KEY = "load/unknown-key", "The key is not one that the format knows, so what it says would be lost. `gitopsctl schema platform` and `gitopsctl schema service` print all keys; editors complete them from the first line of the file.";
         MISSING_KEY = "load/missing-key", "A key that the format, or what the rest of the catalog asks for, cannot do without is not there. Add it; `gitopsctl schema` says what it means.";
         WRONG_TYPE = "load/wrong-type", "The value has another type than the format asks for. In YAML `1.10` is a number and `yes` may be a boolean: put a string in quotes.";
