@@ -37,6 +37,10 @@ const ENVIRONMENTS: [&str; 24] = [
     "perf",
 ];
 
+/// Folders that are called after what lies in them, not after a service.
+const TECHNICAL: [&str; 8] =
+    ["k8s", "kubernetes", "kustomize", "deploy", "deployment", "deployments", "manifests", "config"];
+
 /// What was found in a repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
@@ -90,8 +94,10 @@ fn by_overlays(folder: &str) -> Option<(String, String)> {
     let environment = (*environment).to_owned();
     let last = parts.len() - 1;
     parts[last] = "{environment}";
-    if last >= 2 {
-        parts[last - 2] = "{service}";
+    // `src/frontend/k8s/overlays/dev`: the folder says what lies in it, the one above whose it is.
+    let service = (0..last - 1).rev().find(|at| !TECHNICAL.contains(&parts[*at]));
+    if let Some(service) = service {
+        parts[service] = "{service}";
     }
     Some((parts.join("/"), environment))
 }
@@ -129,6 +135,15 @@ mod tests {
         assert_eq!(layout.patterns, ["apps/{service}/overlays/{environment}"]);
         assert_eq!(layout.environments, ["dev", "production"]);
         assert_eq!((layout.overlays, layout.kustomizations), (3, 4));
+    }
+
+    #[test]
+    fn a_folder_of_manifests_is_no_service() {
+        let layout =
+            detected(&["src/a/k8s/overlays/dev", "src/b/k8s/overlays/dev", "overlays/prod", "k8s/overlays/prod"]);
+        let patterns =
+            ["src/{service}/k8s/overlays/{environment}", "k8s/overlays/{environment}", "overlays/{environment}"];
+        assert_eq!(layout.patterns, patterns);
     }
 
     #[test]
