@@ -69,6 +69,11 @@ impl Diagnostic {
         Self { severity: Severity::Warning, ..Self::error(code, message) }
     }
 
+    /// A remark that names no place yet.
+    pub fn info(code: &'static Code, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Info, ..Self::error(code, message) }
+    }
+
     /// Adds a place; the first one is the line to edit.
     #[must_use]
     pub fn at(mut self, span: Span, text: impl Into<String>) -> Self {

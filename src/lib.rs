@@ -12,6 +12,7 @@ pub mod cli;
 pub mod diag; // what a stage has to say, and the sink for it
 pub mod git; // the one door to Git
 pub mod kube; // facts of Kubernetes
+pub mod kustomize; // tree and directory to what Kustomize builds of it
 pub mod layout; // which services and environments a repository has
 pub mod pipeline; // the order of the stages
 pub mod render; // catalog and templates to the rendered tree

@@ -3,13 +3,16 @@
 //! In: the texts that stages read. Out: places that a person can open. Knows no format and no message.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A file in a [`SourceMap`], by its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(u32);
 
 impl FileId {
+    /// No file: for texts that are read back at once.
+    pub const NONE: FileId = FileId(u32::MAX >> 1);
+
     /// The number of the file, for ways that only carry numbers.
     pub(crate) fn number(self) -> u32 {
         self.0
@@ -36,6 +39,78 @@ impl Span {
     /// The span as a range of byte offsets.
     pub fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
+    }
+}
+
+/// Who set a value: a place in a file that was read, or a step of a build that changed it.
+///
+/// Eight bytes on every node. A place needs no table at all, so that reading a file costs nothing for it; a step is an
+/// index into the table of [`Origins`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// The file's number, or [`Origin::STEP`] and an index.
+    source: u32,
+    /// Byte offset in the file; 0 for a step.
+    at: u32,
+}
+
+impl Origin {
+    const STEP: u32 = 1 << 31;
+
+    /// Nobody: a value that the engine itself makes up before a step claims it.
+    pub const NONE: Origin = Origin { source: u32::MAX, at: 0 };
+
+    /// A place in a file.
+    pub fn at(file: FileId, offset: u32) -> Self {
+        Self { source: file.0, at: offset }
+    }
+
+    /// The place, where this is one.
+    pub fn place(self) -> Option<(FileId, u32)> {
+        (self.source & Self::STEP == 0).then_some((FileId(self.source), self.at))
+    }
+
+    fn index(self) -> Option<usize> {
+        (self.source & Self::STEP != 0 && self != Self::NONE).then_some((self.source & !Self::STEP) as usize)
+    }
+}
+
+/// A change that a step of a build made to one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change<Step> {
+    /// Which step.
+    pub step: Step,
+    /// The place that says what to set: in a patch, in a kustomization.
+    pub place: Origin,
+    /// Who had set the value before.
+    pub replaced: Origin,
+}
+
+/// The changes of a build, shared by all its threads; entries are only ever added.
+#[derive(Debug)]
+pub struct Origins<Step> {
+    changes: Mutex<Vec<Change<Step>>>,
+}
+
+impl<Step> Default for Origins<Step> {
+    fn default() -> Self {
+        Self { changes: Mutex::new(Vec::new()) }
+    }
+}
+
+impl<Step: Copy> Origins<Step> {
+    /// Notes a change; the origin of the value it made.
+    pub fn note(&self, change: Change<Step>) -> Origin {
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = u32::try_from(changes.len()).unwrap_or(Origin::STEP) & !Origin::STEP;
+        changes.push(change);
+        Origin { source: Origin::STEP | index, at: 0 }
+    }
+
+    /// The change behind an origin, where a step made it.
+    pub fn change(&self, origin: Origin) -> Option<Change<Step>> {
+        let index = origin.index()?;
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).get(index).copied()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line: one file a command, whose doc comment is its help. Only here the environment, the terminal and the
 //! exit code are touched.
 
+mod build;
 mod completions;
 mod explain;
 mod init;
@@ -54,6 +55,7 @@ enum Command {
     New(Box<new::New>),
     List(list::List),
     Render(render::Render),
+    Build(build::Build),
     Explain(explain::Explain),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -102,6 +104,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::New(command) => command.run(directory, &mut terminal),
         Command::List(command) => command.run(directory, &mut terminal),
         Command::Render(command) => command.run(directory, &mut terminal),
+        Command::Build(command) => command.run(directory, &mut terminal),
         Command::Explain(command) => command.run(&mut terminal),
         Command::Schema(command) => command.run(&mut terminal),
         Command::Completions(command) => command.run(&mut terminal),

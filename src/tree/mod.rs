@@ -120,6 +120,30 @@ impl Tree {
             || self.root.as_ref().is_some_and(|root| root.join(path).is_dir())
     }
 
+    /// A directory with every link on the way resolved; `None` where there is none within the tree.
+    pub fn real_directory(&self, path: &str) -> Option<String> {
+        match &self.root {
+            Some(root) if root.join(path).is_dir() => self.resolved(root, path),
+            _ => self.has_directory(path).then(|| path.to_owned()),
+        }
+    }
+
+    /// A path whose last part may be a link, with that resolved; `None` where there is nothing within the tree.
+    pub fn real_file(&self, path: &str) -> Option<String> {
+        if self.edits.get(path).is_some_and(Option::is_some) {
+            return Some(path.to_owned());
+        }
+        let Some(root) = &self.root else { return self.has_directory(path).then(|| path.to_owned()) };
+        let kind = std::fs::symlink_metadata(root.join(path)).ok()?;
+        if kind.is_symlink() { self.resolved(root, path) } else { Some(path.to_owned()) }
+    }
+
+    fn resolved(&self, root: &Path, path: &str) -> Option<String> {
+        let real = root.join(path).canonicalize().ok()?;
+        let real = real.strip_prefix(root.canonicalize().ok()?).ok()?.to_str()?;
+        Some(real.replace(std::path::MAIN_SEPARATOR, "/"))
+    }
+
     /// The text of a file, entered into the source map. `None` where there is no file, or where it cannot be used, which
     /// is reported.
     pub fn load(&self, path: &str, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Option<FileId> {

@@ -2,6 +2,7 @@
 //!
 //! Source: `scalars.json` of the conformance corpus, recorded from Kustomize v5.8.1.
 
+use crate::yaml::data::Tag;
 use crate::yaml::node::Style;
 
 /// A scalar's value.
@@ -66,8 +67,92 @@ pub fn resolve(text: &str, style: Style, tag: Option<&str>) -> Value {
     }
 }
 
+/// The tag that go-yaml v3 gives a plain scalar.
+pub fn tag(text: &str) -> Tag {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => Tag::Null,
+        "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => Tag::Bool,
+        "<<" => Tag::Merge,
+        _ if !text.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '+' | '-' | '.')) => Tag::Str,
+        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf" | "-.Inf" | "-.INF" | ".nan" | ".NaN"
+        | ".NAN" => Tag::Float,
+        _ if timestamp(text).is_some() => Tag::Timestamp,
+        _ => match number(text) {
+            Some(Value::Int(_)) => Tag::Int,
+            Some(_) => Tag::Float,
+            None => Tag::Str,
+        },
+    }
+}
+
+/// A point in time as RFC 3339 writes it, where a text is one in YAML 1.1's spellings that go-yaml knows.
+pub(super) fn timestamp(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    if bytes.len() < 8 || bytes[4] != b'-' || !bytes[..4].iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let year: u32 = text.get(..4)?.parse().ok()?;
+    let (month, rest) = digits(text.get(5..)?)?;
+    let (day, rest) = digits(rest.strip_prefix('-')?)?;
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + u32::from(leap),
+        _ => return None,
+    };
+    if day == 0 || day > days {
+        return None;
+    }
+    let date = format!("{year:04}-{month:02}-{day:02}");
+    if rest.is_empty() {
+        return Some(date + "T00:00:00Z");
+    }
+    let with_zone = rest.starts_with(['T', 't']);
+    let (hour, rest) = digits(rest.strip_prefix(['T', 't', ' '])?)?;
+    let (minute, rest) = digits(rest.strip_prefix(':')?)?;
+    let (second, mut rest) = digits(rest.strip_prefix(':')?)?;
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let mut time = format!("{date}T{hour:02}:{minute:02}:{second:02}");
+    if let Some(fraction) = rest.strip_prefix('.') {
+        let end = fraction.find(|char: char| !char.is_ascii_digit()).unwrap_or(fraction.len());
+        if end == 0 {
+            return None;
+        }
+        let kept = fraction[..end.min(9)].trim_end_matches('0');
+        if !kept.is_empty() {
+            time = format!("{time}.{kept}");
+        }
+        rest = &fraction[end..];
+    }
+    match (with_zone, rest) {
+        (false, "") | (true, "Z") => Some(time + "Z"),
+        (true, zone) => {
+            let bytes = zone.as_bytes();
+            let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+            let fits = bytes.len() == 6 && bytes[3] == b':' && [1, 2, 4, 5].into_iter().all(digit);
+            if !fits || !matches!(bytes[0], b'+' | b'-') {
+                return None;
+            }
+            let (hours, minutes): (u32, u32) = (zone[1..3].parse().ok()?, zone[4..].parse().ok()?);
+            let fits = hours <= 24 && minutes < 60;
+            let zone = if hours == 0 && minutes == 0 { "Z" } else { zone };
+            fits.then(|| time + zone)
+        }
+        _ => None,
+    }
+}
+
+/// One or two digits at the start, and what follows.
+fn digits(text: &str) -> Option<(u32, &str)> {
+    let count = text.bytes().take(2).take_while(u8::is_ascii_digit).count();
+    Some((text.get(..count)?.parse().ok()?, &text[count..]))
+}
+
 /// A number, in any of the spellings that go-yaml takes for one.
-fn number(text: &str) -> Option<Value> {
+pub(super) fn number(text: &str) -> Option<Value> {
     if !text.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '+' | '-' | '.')) {
         return None;
     }

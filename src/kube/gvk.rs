@@ -1,0 +1,62 @@
+//! Group, version and kind, and which kinds have no namespace.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use compact_str::CompactString;
+
+/// Group, version and kind of a resource, or a selector of them, where an empty part selects all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Gvk {
+    /// `apps`; empty for the core.
+    pub group: CompactString,
+    /// `v1`
+    pub version: CompactString,
+    /// `Deployment`
+    pub kind: CompactString,
+}
+
+impl Gvk {
+    /// From the fields of a manifest.
+    pub fn of(api_version: &str, kind: &str) -> Self {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        Self { group: group.into(), version: version.into(), kind: kind.into() }
+    }
+
+    /// Whether a selector, empty parts of which fit everything, fits this.
+    pub fn is_selected(&self, by: &Gvk) -> bool {
+        (by.kind.is_empty() || by.kind == self.kind)
+            && (by.group.is_empty() || by.group == self.group)
+            && (by.version.is_empty() || by.version == self.version)
+    }
+}
+
+/// Whether Kustomize knows a kind as one without namespace: `Some` with the release since which it does, empty for 5.8.1.
+pub fn cluster_scoped_since(group: &str, version: &str, kind: &str) -> Option<&'static str> {
+    type Kinds = HashMap<(&'static str, &'static str, &'static str), &'static str>;
+    static KINDS: LazyLock<Kinds> = LazyLock::new(|| {
+        let lines = include_str!("data/cluster-scoped.tsv").lines().filter(|line| !line.starts_with('#'));
+        lines
+            .filter_map(|line| {
+                let mut fields = line.split('\t');
+                let kind = (fields.next()?, fields.next()?, fields.next()?);
+                Some((kind, fields.next().unwrap_or_default()))
+            })
+            .collect()
+    });
+    KINDS.get(&(group, version, kind)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_those_that_kustomize_knows() {
+        assert_eq!(cluster_scoped_since("", "v1", "Namespace"), Some(""));
+        assert_eq!(cluster_scoped_since("rbac.authorization.k8s.io", "v1", "ClusterRole"), Some(""));
+        assert_eq!(cluster_scoped_since("admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicy"), Some("5.8.2"));
+        assert_eq!(cluster_scoped_since("cert-manager.io", "v1", "ClusterIssuer"), None);
+        assert_eq!(cluster_scoped_since("", "v1", "Pod"), None);
+    }
+}

@@ -1,0 +1,315 @@
+//! Field specs: which fields a transformer changes, the defaults, and how a path leads to them.
+
+use std::sync::{Arc, LazyLock};
+
+use compact_str::CompactString;
+
+use crate::kube::Gvk;
+use crate::kustomize::decode::Reader;
+use crate::kustomize::diags::{Failure, codes, failure};
+use crate::kustomize::release::Release;
+use crate::kustomize::resource::Resource;
+use crate::source::Origin;
+use crate::yaml::data::{Content, Datum, Quoting, Tag};
+
+/// A field of some kinds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FieldSpec {
+    /// Which kinds; empty parts fit all.
+    pub(super) gvk: Gvk,
+    /// Keys with `/` between them; `\/` is a slash within a key.
+    pub(super) path: CompactString,
+    /// Whether the field is made where it is absent.
+    pub(super) create: bool,
+    parts: Arc<[CompactString]>,
+}
+
+impl FieldSpec {
+    pub(super) fn new(gvk: Gvk, path: &str, create: bool) -> Self {
+        Self { gvk, path: path.into(), create, parts: split(path).into() }
+    }
+}
+
+/// The parts of a path; `\/` does not split.
+fn split(path: &str) -> Vec<CompactString> {
+    let mut parts: Vec<CompactString> = Vec::new();
+    let mut open = String::new();
+    for part in path.strip_prefix('/').unwrap_or(path).split('/') {
+        match part.strip_suffix('\\') {
+            Some(start) => open = format!("{open}{start}/"),
+            None => parts.push(CompactString::from(std::mem::take(&mut open) + part)),
+        }
+    }
+    if !open.is_empty() {
+        parts.push(open.trim_end_matches('/').into());
+    }
+    parts
+}
+
+/// Decodes one field spec.
+pub(super) fn field_spec(reader: Reader, node: &Datum) -> Result<FieldSpec, Failure> {
+    let (mut gvk, mut path, mut create) = (Gvk::default(), CompactString::default(), false);
+    for (field, value) in reader.object(node, "a field spec", &["group", "version", "kind", "path", "create"])? {
+        let text = || Ok::<_, Failure>(reader.text(value, field)?.map(|text| text.text).unwrap_or_default());
+        match field {
+            "group" => gvk.group = text()?,
+            "version" => gvk.version = text()?,
+            "kind" => gvk.kind = text()?,
+            "path" => path = text()?,
+            _ => create = reader.flag(value, field)?,
+        }
+    }
+    Ok(FieldSpec::new(gvk, &path, create))
+}
+
+/// The fields that hold the name of a kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NameReference {
+    /// The kind that is named.
+    pub(super) gvk: Gvk,
+    /// The fields that name it.
+    pub(super) referrers: Vec<FieldSpec>,
+}
+
+/// The field specs of every transformer, in force for a kustomization and those above it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Config {
+    pub(super) name_prefix: Vec<FieldSpec>,
+    pub(super) name_suffix: Vec<FieldSpec>,
+    pub(super) namespace: Vec<FieldSpec>,
+    pub(super) common_labels: Vec<FieldSpec>,
+    pub(super) labels: Vec<FieldSpec>,
+    pub(super) template_labels: Vec<FieldSpec>,
+    pub(super) volume_claim_labels: Vec<FieldSpec>,
+    pub(super) common_annotations: Vec<FieldSpec>,
+    pub(super) name_references: Vec<NameReference>,
+    pub(super) var_references: Vec<FieldSpec>,
+    pub(super) images: Vec<FieldSpec>,
+    pub(super) replicas: Vec<FieldSpec>,
+}
+
+impl Config {
+    /// The list of a transformer by its name in configuration files.
+    pub(super) fn list(&mut self, name: &str) -> Option<&mut Vec<FieldSpec>> {
+        Some(match name {
+            "namePrefix" => &mut self.name_prefix,
+            "nameSuffix" => &mut self.name_suffix,
+            "namespace" => &mut self.namespace,
+            "commonLabels" => &mut self.common_labels,
+            "labels" => &mut self.labels,
+            "templateLabels" => &mut self.template_labels,
+            "volumeClaimTemplateLabels" => &mut self.volume_claim_labels,
+            "commonAnnotations" => &mut self.common_annotations,
+            "varReference" => &mut self.var_references,
+            "images" => &mut self.images,
+            "replicas" => &mut self.replicas,
+            _ => return None,
+        })
+    }
+
+    /// What is in force without any configuration.
+    pub(super) fn default_of(release: Release) -> Arc<Config> {
+        static DEFAULTS: LazyLock<Vec<Arc<Config>>> =
+            LazyLock::new(|| Release::ALL.into_iter().map(|release| Arc::new(defaults(release))).collect());
+        DEFAULTS[release as usize].clone()
+    }
+
+    /// Both together, as Kustomize merges them.
+    pub(super) fn merge(&self, incoming: &Config, origin: Origin) -> Result<Config, Failure> {
+        let all = |own: &[FieldSpec], more: &[FieldSpec]| sorted(merge_all(own.to_vec(), more, origin)?);
+        let sorted_references = |mut list: Vec<NameReference>| {
+            list.sort_by_key(|entry| sort_key(&entry.gvk));
+            list
+        };
+        let mut references = self.name_references.clone();
+        for entry in &incoming.name_references {
+            match references.iter_mut().find(|known| known.gvk == entry.gvk) {
+                Some(known) => {
+                    known.referrers = merge_all(std::mem::take(&mut known.referrers), &entry.referrers, origin)?;
+                }
+                None => references.push(entry.clone()),
+            }
+        }
+        Ok(Config {
+            name_prefix: all(&self.name_prefix, &incoming.name_prefix)?,
+            name_suffix: all(&self.name_suffix, &incoming.name_suffix)?,
+            namespace: all(&self.namespace, &incoming.namespace)?,
+            common_labels: all(&self.common_labels, &incoming.common_labels)?,
+            labels: all(&self.labels, &incoming.labels)?,
+            template_labels: all(&self.template_labels, &incoming.template_labels)?,
+            volume_claim_labels: all(&self.volume_claim_labels, &incoming.volume_claim_labels)?,
+            common_annotations: all(&self.common_annotations, &incoming.common_annotations)?,
+            name_references: sorted_references(references),
+            var_references: all(&self.var_references, &incoming.var_references)?,
+            images: all(&self.images, &incoming.images)?,
+            replicas: all(&self.replicas, &incoming.replicas)?,
+        })
+    }
+}
+
+fn sorted(mut list: Vec<FieldSpec>) -> Result<Vec<FieldSpec>, Failure> {
+    list.sort_by_key(|spec| sort_key(&spec.gvk));
+    Ok(list)
+}
+
+/// The order of kinds that puts specs, and by default resources, in their places.
+fn sort_key(gvk: &Gvk) -> (i32, String) {
+    (crate::kustomize::order::default_rank(&gvk.kind), crate::kustomize::order::gvk_text(gvk))
+}
+
+/// A list with more specs: one whose path is there for kinds that the new one selects counts as there already.
+pub(super) fn merge_all(
+    mut own: Vec<FieldSpec>,
+    more: &[FieldSpec],
+    origin: Origin,
+) -> Result<Vec<FieldSpec>, Failure> {
+    for spec in more {
+        match own.iter().find(|known| known.path == spec.path && known.gvk.is_selected(&spec.gvk)) {
+            Some(known) if known.create != spec.create => {
+                let message = format!("two field specs for `{}` differ in `create`", spec.path);
+                return Err(failure(&codes::KUSTOMIZATION, message, origin, "in force here"));
+            }
+            Some(_) => {}
+            None => own.push(spec.clone()),
+        }
+    }
+    Ok(own)
+}
+
+fn defaults(release: Release) -> Config {
+    let mut config = Config::default();
+    config.name_prefix.push(FieldSpec::new(Gvk::default(), "metadata/name", false));
+    let lines = |text: &'static str| text.lines().filter(|line| !line.starts_with('#'));
+    let gvk = |kind: &str, group: &str, version: &str| Gvk {
+        group: group.into(),
+        version: version.into(),
+        kind: kind.into(),
+    };
+    config.name_prefix.clear();
+    for line in lines(include_str!("data/field-specs.tsv")) {
+        let fields: Vec<_> = line.split('\t').collect();
+        let [transformer, path, kind, group, version, create, versions] = fields[..] else { continue };
+        if let Some(list) = config.list(transformer).filter(|_| release.uses(versions)) {
+            list.push(FieldSpec::new(gvk(kind, group, version), path, create == "true"));
+        }
+    }
+    for line in lines(include_str!("data/name-references.tsv")) {
+        let fields: Vec<_> = line.split('\t').collect();
+        let [named_kind, named_group, named_version, path, kind, group, version, create] = fields[..] else { continue };
+        let named = gvk(named_kind, named_group, named_version);
+        let spec = FieldSpec::new(gvk(kind, group, version), path, create == "true");
+        match config.name_references.iter_mut().find(|entry| entry.gvk == named) {
+            Some(entry) => entry.referrers.push(spec),
+            None => config.name_references.push(NameReference { gvk: named, referrers: vec![spec] }),
+        }
+    }
+    // Sorted as every merge leaves them.
+    Config::default().merge(&config, Origin::NONE).unwrap_or(config)
+}
+
+/// What a field becomes where it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Made {
+    /// Fields are never made, whatever the spec says.
+    Nothing,
+    /// A scalar with this tag.
+    Scalar(Tag),
+    /// A mapping.
+    Mapping,
+}
+
+/// Calls `set` on every field of a resource that a spec leads to.
+pub(super) fn visit(
+    resource: &mut Resource,
+    spec: &FieldSpec,
+    made: Made,
+    origin: Origin,
+    set: &mut dyn FnMut(&mut Datum) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    if !fits(resource, &spec.gvk) {
+        return Ok(());
+    }
+    let title = resource.title().into_owned();
+    let walk = Walk { create: spec.create, made, origin, title: &title, path: &spec.path };
+    walk.enter(&mut resource.root, &spec.parts, set)
+}
+
+/// Whether a spec's kinds fit a resource as it is now.
+pub(super) fn fits(resource: &Resource, gvk: &Gvk) -> bool {
+    if !gvk.kind.is_empty() && gvk.kind != resource.kind() {
+        return false;
+    }
+    if gvk.group.is_empty() && gvk.version.is_empty() {
+        return true;
+    }
+    let api_version = resource.api_version();
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    (gvk.group.is_empty() || gvk.group == group) && (gvk.version.is_empty() || gvk.version == version)
+}
+
+struct Walk<'a> {
+    create: bool,
+    made: Made,
+    origin: Origin,
+    title: &'a str,
+    path: &'a str,
+}
+
+impl Walk<'_> {
+    fn enter(
+        &self,
+        node: &mut Datum,
+        path: &[CompactString],
+        set: &mut dyn FnMut(&mut Datum) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let Some((part, rest)) = path.split_first() else { return set(node) };
+        if node.is_null() {
+            return Ok(());
+        }
+        match &mut node.content {
+            Content::Sequence(items) => items.iter_mut().try_for_each(|item| self.enter(item, path, set)),
+            Content::Mapping(_) => self.mapping(node, part, rest, set),
+            Content::Scalar(_) => {
+                let message = format!("`{}` of {} leads through a scalar", self.path, self.title);
+                Err(failure(&codes::TRANSFORMER, message, node.origin, "a mapping or a list is due here"))
+            }
+        }
+    }
+
+    fn mapping(
+        &self,
+        node: &mut Datum,
+        part: &str,
+        rest: &[CompactString],
+        set: &mut dyn FnMut(&mut Datum) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let name = part.strip_suffix("[]").unwrap_or(part);
+        let is_list = name.len() != part.len();
+        if name.is_empty() {
+            let message = format!("the path `{}` has an empty part", self.path);
+            return Err(failure(&codes::TRANSFORMER, message, self.origin, "in force here"));
+        }
+        let creates = self.create && self.made != Made::Nothing && !is_list;
+        let kind = match self.made {
+            _ if !creates => None,
+            Made::Scalar(tag) if rest.is_empty() => {
+                Some((Content::Scalar(CompactString::default()), tag))
+            }
+            _ => Some((Content::Mapping(Vec::new()), Tag::Map)),
+        };
+        if node.get(name).is_none() {
+            let Some((content, _)) = &kind else { return Ok(()) };
+            let made = Datum { content: content.clone(), origin: self.origin, tag: Tag::Empty, quoting: Quoting::Plain };
+            node.push(Datum::open(name, self.origin), made);
+        }
+        let Some(field) = node.get_mut(name) else { return Ok(()) };
+        if field.is_null() {
+            if let Some((content, tag)) = kind {
+                *field = Datum { content, tag, ..field.clone() };
+            } else if is_list {
+                *field = Datum { content: Content::Sequence(Vec::new()), tag: Tag::Empty, ..field.clone() };
+            }
+        }
+        self.enter(field, rest, set)
+    }
+}

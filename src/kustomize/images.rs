@@ -1,0 +1,148 @@
+//! `images`: other names, tags and digests for images.
+
+use regex::Regex;
+
+use crate::kustomize::diags::{Failure, codes, failure};
+use crate::kustomize::fields::{FieldSpec, Made, visit};
+use crate::kustomize::layer::Run;
+use crate::kustomize::origin::Step;
+use crate::kustomize::parts::Image;
+use crate::kustomize::select::regex;
+use crate::kustomize::set::Set;
+use crate::source::Change;
+use crate::yaml::data::{Content, Datum, Tag};
+
+/// Sets an image wherever it is used.
+pub(super) fn set(run: &Run<'_>, image: &Image, specs: &[FieldSpec], set: &mut Set) -> Result<(), Failure> {
+    let Some(setter) = Setter::new(run, image)? else { return Ok(()) };
+    for at in 0..set.resources().len() {
+        if set.resources()[at].kind() == "CustomResourceDefinition" {
+            continue;
+        }
+        let resource = set.change_body(at);
+        setter.containers(&mut resource.root)?;
+        for spec in specs {
+            visit(resource, spec, Made::Nothing, image.origin, &mut |node| setter.apply(node))?;
+        }
+    }
+    Ok(())
+}
+
+struct Setter<'a> {
+    run: &'a Run<'a>,
+    image: &'a Image,
+    pattern: Pattern,
+}
+
+enum Pattern {
+    /// A name without signs that mean something in a regular expression.
+    Literal,
+    Regex(Box<Regex>),
+}
+
+impl<'a> Setter<'a> {
+    /// `None` where the name matches nothing.
+    fn new(run: &'a Run<'a>, image: &'a Image) -> Result<Option<Self>, Failure> {
+        let is_literal = image.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/' | b':'));
+        let any_digest = run.session.options.release.any_digest();
+        let digest = if any_digest { r"(@[A-Za-z0-9_.+-]+:[a-zA-Z0-9_.{}=-]*)?" } else { r"(@sha256:[a-zA-Z0-9_.{}-]*)?" };
+        let pattern = if is_literal && !any_digest {
+            Pattern::Literal
+        } else {
+            let text = format!(r"^{}(:[a-zA-Z0-9_.{{}}-]*)?{digest}$", image.name);
+            match regex(&text, image.origin) {
+                Ok(regex) => Pattern::Regex(Box::new(regex)),
+                Err(_) if any_digest => return Ok(None),
+                Err(failure) => return Err(failure),
+            }
+        };
+        Ok(Some(Self { run, image, pattern }))
+    }
+
+    /// `image` of every element of a list called `containers` or `initContainers`, wherever it stands.
+    fn containers(&self, node: &mut Datum) -> Result<(), Failure> {
+        match &mut node.content {
+            Content::Scalar(_) => Ok(()),
+            Content::Sequence(items) => items.iter_mut().try_for_each(|item| self.containers(item)),
+            Content::Mapping(pairs) => pairs.iter_mut().try_for_each(|(key, value)| {
+                self.containers(value)?;
+                if !matches!(key.text(), "containers" | "initContainers") {
+                    return Ok(());
+                }
+                let Content::Sequence(items) = &mut value.content else { return Ok(()) };
+                items.iter_mut().try_for_each(|container| {
+                    if container.is_null() {
+                        return Ok(());
+                    }
+                    if !container.is_mapping() {
+                        let message = "an element of a list of containers is no mapping";
+                        return Err(failure(&codes::TRANSFORMER, message, container.origin, "a container is due here"));
+                    }
+                    container.get_mut("image").map_or(Ok(()), |field| self.apply(field))
+                })
+            }),
+        }
+    }
+
+    fn apply(&self, node: &mut Datum) -> Result<(), Failure> {
+        if node.is_null() {
+            return Ok(());
+        }
+        let Content::Scalar(text) = &node.content else {
+            let message = "an image is no text";
+            return Err(failure(&codes::TRANSFORMER, message, node.origin, "a text is due here"));
+        };
+        if !self.matches(text) {
+            return Ok(());
+        }
+        let (name, tag, digest) = split(text);
+        let image = self.image;
+        let of = |text: &Option<crate::kustomize::decode::Text>| text.as_ref().map(|text| text.text.to_string());
+        let (tag, digest) = match (of(&image.new_tag), of(&image.digest), of(&image.tag_suffix)) {
+            (Some(tag), digest, _) => (tag, digest.unwrap_or_default()),
+            (None, Some(digest), _) => (String::new(), digest),
+            (None, None, Some(suffix)) => (format!("{tag}{suffix}"), String::new()),
+            (None, None, None) => (tag.to_owned(), digest.to_owned()),
+        };
+        let mut text = of(&image.new_name).unwrap_or_else(|| name.to_owned());
+        if !tag.is_empty() {
+            text = format!("{text}:{tag}");
+        }
+        if !digest.is_empty() {
+            text = format!("{text}@{digest}");
+        }
+        let entries = [&image.new_tag, &image.digest, &image.tag_suffix, &image.new_name];
+        let place = entries.into_iter().flatten().next().map_or(image.origin, |text| text.origin);
+        let change = Change { step: Step::Images, place, replaced: node.origin };
+        node.set_scalar(Datum { tag: Tag::Empty, ..Datum::open(text, self.run.session.origins.note(change)) });
+        Ok(())
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        match &self.pattern {
+            Pattern::Regex(regex) => regex.is_match(text),
+            Pattern::Literal => {
+                let Some(rest) = text.strip_prefix(&*self.image.name) else { return false };
+                let part = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.{}-".contains(&byte));
+                let (tag, digest) = match rest.split_once("@sha256:") {
+                    Some((tag, digest)) => (tag, digest),
+                    None => (rest, ""),
+                };
+                part(digest) && (tag.is_empty() || tag.strip_prefix(':').is_some_and(part))
+            }
+        }
+    }
+}
+
+/// Name, tag and digest of an image reference; a `:` before the first `/` belongs to the registry.
+fn split(image: &str) -> (&str, &str, &str) {
+    let start = image.find('/').unwrap_or(0);
+    let colon = image[start..].find(':').map(|at| start + at);
+    let at_sign = image[start..].find('@').map(|at| start + at);
+    match (colon, at_sign) {
+        (None, None) => (image, "", ""),
+        (Some(colon), Some(at)) if colon < at => (&image[..colon], &image[colon + 1..at], &image[at + 1..]),
+        (_, Some(at)) => (&image[..at], "", &image[at + 1..]),
+        (Some(colon), None) => (&image[..colon], &image[colon + 1..], ""),
+    }
+}

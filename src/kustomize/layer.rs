@@ -1,0 +1,249 @@
+//! One kustomization, bases first: what it reads, generates and changes, in Kustomize's order.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::diag::Diagnostic;
+use crate::kube::schema::OpenApi;
+use crate::kustomize::config;
+use crate::kustomize::decode::Text;
+use crate::kustomize::diags::{Failure, at, codes, failure};
+use crate::kustomize::fields::Config;
+use crate::kustomize::file::Kustomization;
+use crate::kustomize::generate;
+use crate::kustomize::parts::Variable;
+use crate::kustomize::plugins;
+use crate::kustomize::resource::Resource;
+use crate::kustomize::roots::{FILE_NAMES, Root};
+use crate::kustomize::session::Session;
+use crate::kustomize::set::Set;
+use crate::kustomize::transform;
+use crate::kustomize::variables;
+use crate::source::Origin;
+use crate::tree::join;
+use crate::yaml::load;
+
+/// What a kustomization has come to.
+#[derive(Clone, Debug)]
+pub(super) struct Accumulated {
+    pub(super) set: Set,
+    pub(super) config: Arc<Config>,
+    pub(super) variables: Vec<Variable>,
+}
+
+impl Accumulated {
+    pub(super) fn empty() -> Self {
+        Self { set: Set::default(), config: Arc::default(), variables: Vec::new() }
+    }
+}
+
+/// The OpenAPI schema in force: the first kustomization that names one sets it for the whole build.
+#[derive(Clone, Debug, Default)]
+pub(super) enum InForce {
+    #[default]
+    Unset,
+    BuiltIn,
+    Custom(Arc<OpenApi>),
+}
+
+/// A build of one root.
+#[derive(Debug)]
+pub(super) struct Run<'a> {
+    pub(super) session: &'a Session<'a>,
+    openapi: Mutex<InForce>,
+    files: Mutex<HashMap<String, Arc<Kustomization>>>,
+    /// The root's `buildMetadata`, which rules all below it.
+    pub(super) metadata: Vec<String>,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(session: &'a Session<'a>) -> Self {
+        Self { session, openapi: Mutex::default(), files: Mutex::default(), metadata: Vec::new() }
+    }
+
+    /// The custom schema in force.
+    pub(super) fn openapi(&self) -> Option<Arc<OpenApi>> {
+        match &*self.openapi.lock().unwrap_or_else(PoisonError::into_inner) {
+            InForce::Custom(document) => Some(document.clone()),
+            _ => None,
+        }
+    }
+
+    /// Sets the schema that a kustomization names, unless one is in force already.
+    pub(super) fn set_openapi(&self, root: &Root<'_>, file: &Kustomization) -> Result<(), Failure> {
+        let path = file.openapi_path.as_ref().map(|path| Ok::<_, Failure>((path, root.file(self.session, path)?))).transpose()?;
+        let mut in_force = self.openapi.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(*in_force, InForce::Unset) {
+            return Ok(());
+        }
+        match (path, &file.openapi_version) {
+            (Some((path, _)), Some(_)) => {
+                let message = "`openapi` has both a version and a path";
+                return Err(failure(&codes::KUSTOMIZATION, message, path.origin, "only one can be used"));
+            }
+            (Some((_, path)), None) => {
+                let (document, _) = self.session.document(&path)?;
+                *in_force = InForce::Custom(OpenApi::new(document));
+            }
+            (None, Some(version)) if version.is_empty() => {}
+            (None, Some(version)) if &**version == "v1.21.2" => *in_force = InForce::BuiltIn,
+            (None, Some(version)) => {
+                let message = format!("the OpenAPI version `{}` is not built in", &**version);
+                return Err(failure(&codes::KUSTOMIZATION, message, version.origin, "only v1.21.2 is"));
+            }
+            (None, None) => {}
+        }
+        Ok(())
+    }
+
+    /// The kustomization file of a directory.
+    pub(super) fn load(&self, directory: &str) -> Result<Arc<Kustomization>, Failure> {
+        if let Some(known) = self.files.lock().unwrap_or_else(PoisonError::into_inner).get(directory) {
+            return Ok(known.clone());
+        }
+        let session = self.session;
+        let paths = FILE_NAMES.map(|name| join(directory, name));
+        let there: Vec<_> = paths.iter().filter(|path| session.tree.has_file(path)).collect();
+        let shown = match session.shown(directory) {
+            "" => ".",
+            shown => shown,
+        };
+        let path = match there[..] {
+            [path] => path,
+            [] => {
+                let message = format!("no kustomization.yaml in `{shown}`");
+                return Err(Box::new(Diagnostic::error(&codes::PATH, message)));
+            }
+            _ => {
+                let message = format!("`{shown}` has more than one kustomization file");
+                return Err(Box::new(Diagnostic::error(&codes::KUSTOMIZATION, message).help("keep one of them")));
+            }
+        };
+        let (document, _) = session.document(path)?;
+        let file = Kustomization::decode(&document, &mut |diagnostic| session.warn(diagnostic))?;
+        let file = Arc::new(file);
+        let known = directory.to_owned();
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(known, file.clone());
+        Ok(file)
+    }
+
+    /// Builds what a kustomization describes, on top of what is there already.
+    pub(super) fn accumulate(
+        &self,
+        root: &Root<'_>,
+        file: &Kustomization,
+        mut so_far: Accumulated,
+    ) -> Result<Accumulated, Failure> {
+        self.resources(root, &file.resources, &mut so_far)?;
+        so_far.config = config::in_force(self.session, root, file, &so_far.config)?;
+        if let Some(origin) = file.helm {
+            let message = "a Helm chart cannot be inflated here";
+            let failure = failure(&codes::PLUGIN, message, origin, "needs the program `helm`");
+            return Err(Box::new(failure.help("commit the chart's output: `helm template`")));
+        }
+        generate::run(self, root, file, &mut so_far.set)?;
+        plugins::generate(self, root, &file.generators, &mut so_far.set)?;
+        for component in &file.components {
+            so_far = self.include(root, component, Some(so_far))?;
+        }
+        transform::run(self, root, file, &so_far.config, &mut so_far.set)?;
+        plugins::transform(self, root, &file.transformers, &mut so_far.set)?;
+        plugins::validate(self, root, &file.validators, &mut so_far.set)?;
+        variables::bind(&file.variables, &mut so_far)?;
+        Ok(so_far)
+    }
+
+    /// Adds files and directories.
+    pub(super) fn resources(
+        &self,
+        root: &Root<'_>,
+        paths: &[Text],
+        so_far: &mut Accumulated,
+    ) -> Result<(), Failure> {
+        for path in paths {
+            let as_file = match root.file(self.session, path) {
+                Ok(real) => match &*self.session.manifest(&real) {
+                    Ok(resources) => {
+                        let resources = resources.iter().map(|resource| self.noted(resource, root, path));
+                        match so_far.set.append_all(resources) {
+                            Ok(()) => continue,
+                            Err(failure) => failure,
+                        }
+                    }
+                    Err(failure) => failure.clone(),
+                },
+                Err(failure) => failure,
+            };
+            // What is no file may be a directory; where it is neither, the first reason says more, unless it is that
+            // there is no such file.
+            let directory = match root.include(self.session, path) {
+                Ok(_) => None,
+                Err(as_directory) if as_file.code.id == codes::PATH.id => Some(as_directory),
+                Err(_) => Some(as_file),
+            };
+            if let Some(failure) = directory {
+                return Err(failure);
+            }
+            let more = self.include(root, path, None)?;
+            let chained = |failure: Failure| Box::new(at(*failure, path.origin, "included here"));
+            so_far.set.append_all(more.set.into_list()).map_err(chained)?;
+            so_far.config = Arc::new(merged(&so_far.config, &more.config, path.origin)?);
+            variables::merge(&mut so_far.variables, more.variables)?;
+        }
+        Ok(())
+    }
+
+    /// Builds a directory: a component on top of what is there, anything else on its own.
+    fn include(
+        &self,
+        root: &Root<'_>,
+        path: &Text,
+        component_of: Option<Accumulated>,
+    ) -> Result<Accumulated, Failure> {
+        let directory = root.include(self.session, path)?;
+        let below = Root { directory: &directory, parent: Some(root) };
+        let chained = |failure: Failure| Box::new(at(*failure, path.origin, "included here"));
+        let file = self.load(&directory).map_err(chained)?;
+        self.set_openapi(&below, &file).map_err(chained)?;
+        if file.is_component != component_of.is_some() {
+            let message = if file.is_component {
+                format!("`{}` is a component", &**path)
+            } else {
+                format!("`{}` is no component", &**path)
+            };
+            let help = if file.is_component { "list it under `components:`" } else { "list it under `resources:`" };
+            let failure = failure(&codes::KUSTOMIZATION, message, path.origin, "listed under the wrong field");
+            return Err(Box::new(failure.help(help)));
+        }
+        self.accumulate(&below, &file, component_of.unwrap_or_else(Accumulated::empty)).map_err(chained)
+    }
+
+    /// A resource as it goes into a set: with the annotation of where it came from, if the root wants one.
+    fn noted(&self, resource: &Arc<Resource>, _root: &Root<'_>, _path: &Text) -> Arc<Resource> {
+        resource.clone()
+    }
+
+    /// The resources of a text within a kustomization; `None` where it is no manifest.
+    pub(super) fn inline(&self, text: &Text) -> Option<Vec<Resource>> {
+        let path = text.origin.place().map(|(file, _)| self.session.path_of(file));
+        let path = path.as_deref().unwrap_or_default();
+        let file = self.session.add_text(path, text);
+        crate::kustomize::manifest::resources(text, file, path, self.session.options.release).ok()
+    }
+
+    /// The first document of a text within a kustomization.
+    pub(super) fn inline_document(&self, text: &Text) -> Result<crate::yaml::data::Datum, Failure> {
+        let path = text.origin.place().map(|(file, _)| self.session.path_of(file)).unwrap_or_default();
+        let file = self.session.add_text(&path, text);
+        let document = load::first_document(text, 0, file)
+            .map_err(|error| crate::kustomize::diags::unreadable(&codes::PATCH, &error, &path))?;
+        Ok(document.unwrap_or_else(|| crate::yaml::data::Datum::null(Origin::at(file, 0))))
+    }
+}
+
+fn merged(own: &Arc<Config>, more: &Arc<Config>, origin: Origin) -> Result<Config, Failure> {
+    if Arc::ptr_eq(own, more) {
+        return Ok((**own).clone());
+    }
+    own.merge(more, origin)
+}

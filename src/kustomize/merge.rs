@@ -1,0 +1,515 @@
+//! Strategic merge: a patch into a tree, list elements found by the keys of the schema.
+//!
+//! Follows what Kustomize's walker does, its oddities included: every field of the object is visited, patched or not;
+//! a subtree that the object lacks is merged with itself; lists of merged elements put the patch's first.
+
+use crate::kube::schema::{OpenApi, Schema, built_in};
+use crate::kustomize::diags::{Failure, codes, failure};
+use crate::kustomize::origin::{Origins, Step};
+use crate::source::{Change, Origin};
+use crate::yaml::data::{Content, Datum, Tag};
+
+/// What a patch has at a place.
+enum Patch {
+    /// Nothing.
+    Absent,
+    /// The very node that the object has there.
+    Same,
+    /// Something else.
+    Node(Datum),
+}
+
+/// What becomes of the whole object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Merged {
+    /// It stands, changed.
+    Kept,
+    /// The patch deletes it.
+    Deleted,
+}
+
+/// Merges a patch into an object in place.
+pub(super) fn merge(
+    object: &mut Datum,
+    patch: Datum,
+    openapi: Option<&OpenApi>,
+    origins: &Origins,
+) -> Result<Merged, Failure> {
+    let merger = Merger { openapi, origins };
+    match directive(patch.get("$patch"))? {
+        Directive::Delete => return Ok(Merged::Deleted),
+        Directive::Replace => return Ok(Merged::Kept),
+        Directive::Merge => {}
+    }
+    let mut patch = patch;
+    patch.remove("$patch");
+    let schema = merger.kind_schema(object).or_else(|| merger.kind_schema(&patch));
+    merger.fields(object, Patch::Node(patch), schema)?;
+    Ok(Merged::Kept)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Directive {
+    Merge,
+    Replace,
+    Delete,
+}
+
+fn directive(value: Option<&Datum>) -> Result<Directive, Failure> {
+    let Some(value) = value else { return Ok(Directive::Merge) };
+    Ok(match value.text() {
+        "merge" => Directive::Merge,
+        "replace" => Directive::Replace,
+        "delete" => Directive::Delete,
+        other => {
+            let message = format!("`$patch: {other}` is none of `merge`, `replace` and `delete`");
+            return Err(failure(&codes::PATCH, message, value.origin, "unknown"));
+        }
+    })
+}
+
+struct Merger<'a> {
+    openapi: Option<&'a OpenApi>,
+    origins: &'a Origins,
+}
+
+impl<'a> Merger<'a> {
+    /// The schema of an object that says what it is.
+    fn kind_schema(&self, node: &Datum) -> Option<Schema<'a>> {
+        let (api_version, kind) = (node.text_of("apiVersion"), node.text_of("kind"));
+        if api_version.is_empty() || kind.is_empty() {
+            return None;
+        }
+        match self.openapi {
+            Some(document) => document.schema(api_version, kind),
+            None => built_in(api_version, kind),
+        }
+    }
+
+    fn changed(&self, place: Origin, replaced: Origin) -> Origin {
+        self.origins.note(Change { step: Step::Patch, place, replaced })
+    }
+
+    /// Merges what the patch has into what the object has; `None` where nothing is left.
+    fn walk(
+        &self,
+        object: Option<Datum>,
+        patch: Patch,
+        schema: Option<Schema<'a>>,
+    ) -> Result<Option<Datum>, Failure> {
+        let patch = match patch {
+            Patch::Same if object.is_none() => Patch::Absent,
+            patch => patch,
+        };
+        let other = match &patch {
+            Patch::Node(node) => Some(node),
+            _ => None,
+        };
+        let there = |node: Option<&Datum>| node.is_some_and(|node| !node.is_null());
+        let first = [object.as_ref(), other].into_iter().flatten().find(|node| !node.is_null());
+        let Some(first) = first else { return Ok(nulls(object, patch)) };
+        let same_kind = |node: &Datum| {
+            node.is_null() || std::mem::discriminant(&node.content) == std::mem::discriminant(&first.content)
+        };
+        if let Some(patch) = other.filter(|node| !same_kind(node)) {
+            let kind = |node: &Datum| match node.content {
+                Content::Scalar(_) => "a scalar",
+                Content::Sequence(_) => "a list",
+                Content::Mapping(_) => "a mapping",
+            };
+            let message = format!("the patch has {} where the resource has {}", kind(patch), kind(first));
+            return Err(failure(&codes::PATCH, message, patch.origin, "of another kind"));
+        }
+        let schema = schema.or_else(|| first.is_mapping().then(|| self.kind_schema(first)).flatten());
+        match &first.content {
+            Content::Mapping(_) => self.mapping(object, patch, schema),
+            Content::Sequence(_) => match schema.and_then(Schema::merge_keys) {
+                Some(keys) => self.keyed_list(object, patch, &keys, schema),
+                None => Ok(self.whole(object, patch)),
+            },
+            Content::Scalar(_) => {
+                debug_assert!(there(object.as_ref()) || there(other));
+                Ok(self.whole(object, patch))
+            }
+        }
+    }
+
+    /// A scalar, or a list that is replaced: the patch's, where it has one.
+    fn whole(&self, object: Option<Datum>, patch: Patch) -> Option<Datum> {
+        let Patch::Node(mut node) = patch else { return object };
+        node.origin = self.changed(node.origin, object.map_or(Origin::NONE, |object| object.origin));
+        Some(node)
+    }
+
+    fn mapping(
+        &self,
+        object: Option<Datum>,
+        patch: Patch,
+        schema: Option<Schema<'a>>,
+    ) -> Result<Option<Datum>, Failure> {
+        let Some(mut object) = object.filter(|object| !object.is_null()) else {
+            let Patch::Node(mut node) = patch else { return Ok(None) };
+            let wanted = directive(node.get("$patch")).unwrap_or(Directive::Merge);
+            if matches!(node.get("$patch").map(Datum::text), Some("merge" | "replace" | "delete")) {
+                node.remove("$patch");
+            }
+            if wanted == Directive::Delete {
+                return Ok(None);
+            }
+            node.origin = self.changed(node.origin, Origin::NONE);
+            self.fields(&mut node, Patch::Same, schema)?;
+            return Ok(Some(node));
+        };
+        let wanted = match &patch {
+            Patch::Absent => Directive::Merge,
+            Patch::Same => directive(object.get("$patch"))?,
+            Patch::Node(node) if node.is_null() => Directive::Delete,
+            Patch::Node(node) => directive(node.get("$patch"))?,
+        };
+        match (wanted, patch) {
+            (Directive::Delete, _) => Ok(None),
+            (_, Patch::Same) => {
+                object.remove("$patch");
+                self.fields(&mut object, Patch::Same, schema)?;
+                Ok(Some(object))
+            }
+            (Directive::Replace, Patch::Node(mut node)) => {
+                node.remove("$patch");
+                node.origin = self.changed(node.origin, object.origin);
+                self.fields(&mut node, Patch::Same, schema)?;
+                Ok(Some(node))
+            }
+            (_, patch) => {
+                let patch = match patch {
+                    Patch::Node(mut node) => {
+                        node.remove("$patch");
+                        Patch::Node(node)
+                    }
+                    patch => patch,
+                };
+                self.fields(&mut object, patch, schema)?;
+                Ok(Some(object))
+            }
+        }
+    }
+
+    /// Every field of both, in the order of their names.
+    fn fields(&self, object: &mut Datum, patch: Patch, schema: Option<Schema<'a>>) -> Result<(), Failure> {
+        let (mut incoming, same) = match patch {
+            Patch::Node(Datum { content: Content::Mapping(pairs), .. }) => (pairs, false),
+            Patch::Same => (Vec::new(), true),
+            _ => (Vec::new(), false),
+        };
+        let Content::Mapping(pairs) = &mut object.content else { return Ok(()) };
+        let mut at = 0;
+        while at < pairs.len() {
+            let name = pairs[at].0.text();
+            let schema = schema.and_then(|schema| schema.field(name));
+            let patch = if same {
+                Patch::Same
+            } else {
+                match incoming.iter().position(|(key, _)| key.text() == name) {
+                    Some(found) => {
+                        let name = incoming[found].0.clone();
+                        let (_, value) = incoming.remove(found);
+                        // Of equal keys in a patch the first counts.
+                        incoming.retain(|(key, _)| key.text() != name.text());
+                        Patch::Node(value)
+                    }
+                    None => Patch::Absent,
+                }
+            };
+            let is_plain = pairs[at].1.is_scalar() && !pairs[at].1.is_null() && !matches!(patch, Patch::Node(_));
+            if is_plain {
+                at += 1;
+                continue;
+            }
+            let was_absent = matches!(patch, Patch::Absent);
+            let old = std::mem::replace(&mut pairs[at].1, Datum::null(Origin::NONE));
+            let quoting = old.quoting;
+            match self.walk(Some(old), patch, schema)? {
+                Some(mut value) if !value.is_null() || was_absent => {
+                    value.quoting = quoting;
+                    pairs[at].1 = value;
+                    at += 1;
+                }
+                _ => {
+                    pairs.remove(at);
+                }
+            }
+        }
+        for (mut key, value) in incoming {
+            let schema = schema.and_then(|schema| schema.field(key.text()));
+            let Some(value) = self.walk(None, Patch::Node(value), schema)?.filter(|value| !value.is_null()) else {
+                continue;
+            };
+            key.tag = Tag::Empty;
+            pairs.push((key, value));
+        }
+        Ok(())
+    }
+
+    fn keyed_list(
+        &self,
+        object: Option<Datum>,
+        patch: Patch,
+        keys: &[&str],
+        schema: Option<Schema<'a>>,
+    ) -> Result<Option<Datum>, Failure> {
+        let (mut list, mut other) = match (object.filter(|object| !object.is_null()), patch) {
+            (None, Patch::Node(mut node)) => {
+                node.origin = self.changed(node.origin, Origin::NONE);
+                (node, Patch::Same)
+            }
+            (None, _) => return Ok(None),
+            (Some(list), patch) => {
+                let mut list = list;
+                let found = match &patch {
+                    Patch::Absent => Directive::Merge,
+                    Patch::Node(node) if node.is_null() => return Ok(None),
+                    Patch::Same => list_directive(&list)?,
+                    Patch::Node(node) => list_directive(node)?,
+                };
+                let elided = list_directive_text(match &patch {
+                    Patch::Node(node) => node,
+                    _ => &list,
+                });
+                let mut patch = patch;
+                if let Some(text) = elided {
+                    let patched = match &mut patch {
+                        Patch::Node(node) => Some(node),
+                        Patch::Same => Some(&mut list),
+                        Patch::Absent => None,
+                    };
+                    if let Some(items) = patched.and_then(Datum::items_mut) {
+                        set_element(items, None, &["$patch"], &[&text])?;
+                    }
+                }
+                match (found, patch) {
+                    (Directive::Delete, _) => return Ok(None),
+                    (Directive::Replace, Patch::Node(mut node)) => {
+                        node.origin = self.changed(node.origin, list.origin);
+                        (node, Patch::Same)
+                    }
+                    (_, patch) => (list, patch),
+                }
+            }
+        };
+        let elements = schema.and_then(Schema::elements);
+        if let Content::Sequence(items) = &mut list.content {
+            let mut incoming = match &mut other {
+                Patch::Node(Datum { content: Content::Sequence(items), .. }) => Some(std::mem::take(items)),
+                Patch::Same => None,
+                _ => Some(Vec::new()),
+            };
+            *items = self.elements(std::mem::take(items), incoming.as_mut(), keys, elements)?;
+        }
+        Ok(Some(list))
+    }
+
+    /// Elements merged by their keys; `incoming` is `None` where both lists are the same one.
+    fn elements(
+        &self,
+        mut items: Vec<Datum>,
+        incoming: Option<&mut Vec<Datum>>,
+        keys: &[&str],
+        schema: Option<Schema<'a>>,
+    ) -> Result<Vec<Datum>, Failure> {
+        let by_value = [""];
+        let keys = if keys.is_empty() { &by_value[..] } else { keys };
+        let mut empty = Vec::new();
+        let (patches, same) = match incoming {
+            Some(patches) => (patches, false),
+            None => (&mut empty, true),
+        };
+        let mut tuples: Vec<Vec<String>> = Vec::new();
+        for element in patches.iter().chain(&items) {
+            let tuple: Vec<String> = keys.iter().map(|key| key_value(element, key)).collect();
+            if !tuples.contains(&tuple) {
+                tuples.push(tuple);
+            }
+        }
+        if tuples.is_empty() {
+            return Ok(items);
+        }
+        if keys.len() > 1 {
+            unify(&mut tuples);
+        }
+        let mut used: Vec<usize> = (0..keys.len()).filter(|at| tuples.iter().any(|tuple| !tuple[*at].is_empty())).collect();
+        if used.is_empty() {
+            used = (0..keys.len()).collect();
+        }
+        let used_keys: Vec<&str> = used.iter().map(|at| keys[*at]).collect();
+        let mut result: Vec<Datum> = Vec::new();
+        for tuple in &tuples {
+            let values: Vec<&str> = used.iter().map(|at| &*tuple[*at]).collect();
+            let mut own: Vec<usize> = (0..values.len()).filter(|at| !values[*at].is_empty()).collect();
+            if own.is_empty() {
+                own = (0..values.len()).collect();
+            }
+            let wanted: Vec<(&str, &str)> = own.iter().map(|at| (used_keys[*at], values[*at])).collect();
+            let found = items.iter().position(|element| has_keys(element, &wanted));
+            let patch = match patches.iter().position(|element| has_keys(element, &wanted)) {
+                Some(at) => Patch::Node(patches[at].clone()),
+                None if same => Patch::Same,
+                None => Patch::Absent,
+            };
+            let replaces = matches!(&patch, Patch::Node(node) if node.text_of("$patch") == "replace");
+            let object = found.map(|at| items[at].clone());
+            let value = self.walk(object, patch, schema)?;
+            let Some(mut value) = value.filter(|value| !value.is_null() && !is_empty_mapping(value)) else {
+                set_element(&mut items, None, &used_keys, &values)?;
+                continue;
+            };
+            if value.is_mapping() {
+                for (key, text) in used_keys.iter().zip(&values) {
+                    if value.get(key).is_none() && !text.is_empty() {
+                        value.set(key, Datum::open(text, value.origin));
+                    }
+                }
+            }
+            // The walker changes the element where it stands, unless it is replaced.
+            if let Some(at) = found.filter(|_| !replaces) {
+                items[at] = value.clone();
+            }
+            set_element(&mut result, Some(&value), &used_keys, &values)?;
+        }
+        append(&mut result, &items, &used_keys)?;
+        Ok(result)
+    }
+}
+
+fn is_empty_mapping(node: &Datum) -> bool {
+    node.is_mapping() && node.pairs().is_empty()
+}
+
+/// Both sides are null or absent: a null that is written out stays, unless the patch has one.
+fn nulls(object: Option<Datum>, patch: Patch) -> Option<Datum> {
+    match patch {
+        Patch::Absent => object.filter(|object| !object.text().is_empty()),
+        _ => None,
+    }
+}
+
+fn list_directive_text(list: &Datum) -> Option<String> {
+    let element = list.items().iter().find(|element| element.get("$patch").is_some())?;
+    (element.pairs().len() == 1).then(|| element.text_of("$patch").to_owned())
+}
+
+fn list_directive(list: &Datum) -> Result<Directive, Failure> {
+    let element = list.items().iter().find(|element| element.get("$patch").is_some());
+    match element.filter(|element| element.pairs().len() == 1) {
+        Some(element) => directive(element.get("$patch")),
+        None => Ok(Directive::Merge),
+    }
+}
+
+/// The text of an element's key, or of the element itself where lists are merged by value.
+fn key_value(element: &Datum, key: &str) -> String {
+    if key.is_empty() {
+        return element.text().to_owned();
+    }
+    element.text_of(key).to_owned()
+}
+
+fn has_keys(element: &Datum, wanted: &[(&str, &str)]) -> bool {
+    wanted.iter().all(|(key, text)| {
+        if key.is_empty() {
+            return element.text() == *text;
+        }
+        element.get(key).is_some_and(|value| value.text() == *text)
+    })
+}
+
+/// Tuples that agree in one place and otherwise differ only where one is empty become their union.
+fn unify(tuples: &mut [Vec<String>]) {
+    for i in 0..tuples.len() {
+        let left = tuples[i].clone();
+        for j in 0..tuples.len() {
+            let right = &tuples[j];
+            let agree = left.iter().zip(right).any(|(a, b)| a == b);
+            let fit = left.iter().zip(right).all(|(a, b)| a == b || a.is_empty() || b.is_empty());
+            if agree && fit {
+                let union: Vec<String> =
+                    left.iter().zip(right).map(|(a, b)| if a.is_empty() { b } else { a }.clone()).collect();
+                tuples[i].clone_from(&union);
+                tuples[j] = union;
+            }
+        }
+    }
+}
+
+/// Replaces the elements with these keys by another, or appends it; without another, takes them away. Nulls and empty
+/// mappings go in any case.
+fn set_element(
+    list: &mut Vec<Datum>,
+    element: Option<&Datum>,
+    keys: &[&str],
+    values: &[&str],
+) -> Result<(), Failure> {
+    let by_key = keys.first().is_some_and(|key| !key.is_empty()) && values.first().is_some_and(|text| !text.is_empty());
+    let mut found = false;
+    let mut kept = Vec::with_capacity(list.len() + 1);
+    for old in list.drain(..) {
+        if old.is_null() || is_empty_mapping(&old) {
+            continue;
+        }
+        if !old.is_mapping() && by_key {
+            kept.push(old);
+            continue;
+        }
+        let mut matches = !values.is_empty();
+        for (key, text) in keys.iter().zip(values) {
+            if key.is_empty() != old.is_scalar() {
+                let message = "a list element is of another kind than the keys of its list need";
+                return Err(failure(&codes::PATCH, message, old.origin, "this element"));
+            }
+            let fits = match old.get(key) {
+                _ if key.is_empty() => old.text() == *text,
+                Some(value) => text.is_empty() || value.text() == *text,
+                None => false,
+            };
+            matches &= fits;
+            if !fits {
+                break;
+            }
+        }
+        if matches {
+            found = true;
+            kept.extend(element.cloned());
+        } else if !values.is_empty() {
+            kept.push(old);
+        }
+    }
+    *list = kept;
+    if let Some(element) = element.filter(|element| !element.is_null() && !found) {
+        list.push(element.clone());
+    }
+    Ok(())
+}
+
+/// The object's elements behind those that were merged; those that were merged replace themselves.
+fn append(result: &mut Vec<Datum>, items: &[Datum], keys: &[&str]) -> Result<(), Failure> {
+    for element in items {
+        if keys[0].is_empty() {
+            set_element(result, Some(element), &[""], &[element.text()])?;
+            continue;
+        }
+        if element.is_scalar() && !element.is_null() {
+            let message = "a list element is of another kind than the keys of its list need";
+            return Err(failure(&codes::PATCH, message, element.origin, "this element"));
+        }
+        let mut values = Vec::new();
+        for key in keys {
+            match element.get(key) {
+                Some(value) => values.push(value.text()),
+                None => result.push(element.clone()),
+            }
+        }
+        if keys.len() > 1 {
+            set_element(result, None, keys, &values)?;
+        }
+        set_element(result, Some(element), keys, &values)?;
+    }
+    Ok(())
+}

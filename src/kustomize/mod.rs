@@ -1,0 +1,83 @@
+//! Tree + directory → what `kustomize build` makes of it, each value with its origin.
+//!
+//! In: a tree and the directory of a kustomization in it. Out: a [`Build`], whose text equals what Kustomize prints byte
+//! for byte. Knows no catalog, no layout and no policy, so that it can be held against the real program on any tree.
+//!
+//! The steps of a kustomization stand in order in `layer`; what happens once, at the root, in `finish`.
+
+mod config;
+mod decode;
+mod diags;
+mod fields;
+mod file;
+mod finish;
+mod generate;
+mod images;
+mod json_patch;
+mod layer;
+mod manifest;
+mod merge;
+mod names;
+mod order;
+mod origin;
+mod parts;
+mod patches;
+mod paths;
+mod plugins;
+mod references;
+mod release;
+mod replacements;
+mod resource;
+mod roots;
+mod select;
+mod session;
+mod set;
+mod transform;
+mod variables;
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::diag::Diagnostic;
+use crate::yaml::print;
+
+pub use diags::codes;
+pub use origin::{Origins, Step};
+pub use release::Release;
+pub use resource::{Id, Resource};
+pub use session::{Options, Session};
+
+/// A directory, built.
+#[derive(Debug)]
+pub struct Build {
+    /// The resources in the order in which they are printed.
+    pub resources: Vec<Arc<Resource>>,
+}
+
+/// Builds a directory of the session's tree. Failures come with the chain of files that led to them.
+pub fn build(session: &Session<'_>, directory: &str) -> Result<Build, Box<Diagnostic>> {
+    let resources = finish::build(session, directory)?;
+    Ok(Build { resources })
+}
+
+impl Build {
+    /// The text of each resource.
+    pub fn texts(&self) -> Result<Vec<String>, Box<Diagnostic>> {
+        let text = |resource: &Arc<Resource>| {
+            print::document(&resource.root).map_err(|error| {
+                let message = format!("{} cannot be printed: {}", resource.title(), error.message);
+                diags::failure(&codes::OUTPUT, message, error.origin, "this value")
+            })
+        };
+        if self.resources.len() < 16 {
+            return self.resources.iter().map(text).collect();
+        }
+        self.resources.par_iter().map(text).collect()
+    }
+
+    /// What `kustomize build` prints.
+    pub fn text(&self) -> Result<String, Box<Diagnostic>> {
+        Ok(self.texts()?.join("---\n"))
+    }
+}

@@ -1,0 +1,189 @@
+//! `generators`, `transformers`, `validators`: files that configure built-in plugins.
+
+use std::sync::Arc;
+
+use crate::kustomize::decode::{PLUGIN, Text};
+use crate::kustomize::diags::{Failure, codes, failure};
+use crate::kustomize::file::field_specs;
+use crate::kustomize::generate::{absorb, generated};
+use crate::kustomize::layer::{Accumulated, Run};
+use crate::kustomize::names::{Affix, affix};
+use crate::kustomize::order;
+use crate::kustomize::origin::Step;
+use crate::kustomize::parts;
+use crate::kustomize::resource::Resource;
+use crate::kustomize::roots::Root;
+use crate::kustomize::set::Set;
+use crate::kustomize::transform::{self, Namespacing, Subjects};
+use crate::kustomize::{file::ReplacementEntry, images, patches, replacements};
+use crate::yaml::data::Datum;
+
+/// The resources that configure plugins: written in the list, or in files and directories it names.
+fn configured(run: &Run<'_>, root: &Root<'_>, entries: &[Text]) -> Result<Vec<Arc<Resource>>, Failure> {
+    let mut all = Accumulated::empty();
+    let mut paths = Vec::new();
+    for entry in entries {
+        match run.inline(entry).filter(|_| entry.contains(':')) {
+            Some(resources) => all.set.append_all(resources.into_iter().map(Arc::new))?,
+            None => paths.push(entry.clone()),
+        }
+    }
+    run.resources(root, &paths, &mut all)?;
+    Ok(all.set.into_list())
+}
+
+fn unknown(resource: &Resource, what: &str) -> Failure {
+    let message = format!("{} is no built-in {what}", resource.title());
+    let failure = failure(&codes::PLUGIN, message, resource.root.origin, "would run another program");
+    Box::new(failure.help("commit what it makes, or use a built-in one (`apiVersion: builtin`)"))
+}
+
+/// Runs `generators`.
+pub(super) fn generate(run: &Run<'_>, root: &Root<'_>, entries: &[Text], set: &mut Set) -> Result<(), Failure> {
+    for plugin in configured(run, root, entries)? {
+        let is_secret = match (plugin.api_version(), plugin.kind()) {
+            ("builtin", "ConfigMapGenerator") => false,
+            ("builtin", "SecretGenerator") => true,
+            _ => return Err(unknown(&plugin, "generator")),
+        };
+        let mut args = parts::generator(PLUGIN, &plugin.root, is_secret)?;
+        let meta = |key: &str| plugin.root.get("metadata").and_then(|meta| meta.get(key));
+        for (key, place) in [("name", &mut args.name), ("namespace", &mut args.namespace)] {
+            if let (None, Some(value)) = (&place, meta(key)) {
+                *place = PLUGIN.text(value, key)?.filter(|text| !text.is_empty());
+            }
+        }
+        let resource = generated(run, root, &args)?;
+        absorb(run, resource, args.origin, set)?;
+    }
+    Ok(())
+}
+
+/// Runs `transformers`.
+pub(super) fn transform(run: &Run<'_>, root: &Root<'_>, entries: &[Text], set: &mut Set) -> Result<(), Failure> {
+    for plugin in configured(run, root, entries)? {
+        apply(run, root, &plugin, set)?;
+        set.drop_gone();
+    }
+    Ok(())
+}
+
+/// Runs `validators`: transformers that may change nothing but one label.
+pub(super) fn validate(run: &Run<'_>, root: &Root<'_>, entries: &[Text], set: &mut Set) -> Result<(), Failure> {
+    for plugin in configured(run, root, entries)? {
+        let before: Vec<Arc<Resource>> = set.resources().to_vec();
+        apply(run, root, &plugin, set)?;
+        let same = before.len() == set.resources().len()
+            && before.iter().zip(set.resources()).all(|(before, after)| {
+                let mut after = (**after).clone();
+                if let Some(labels) = after.root.get_mut("metadata").and_then(|meta| meta.get_mut("labels")) {
+                    labels.remove("validated-by");
+                }
+                let text = |resource: &Resource| crate::yaml::json::compact(&resource.root).ok();
+                text(before) == text(&after)
+            });
+        if !same {
+            let message = format!("the validator {} changes resources", plugin.title());
+            return Err(failure(&codes::TRANSFORMER, message, plugin.root.origin, "this validator"));
+        }
+    }
+    Ok(())
+}
+
+fn apply(run: &Run<'_>, root: &Root<'_>, plugin: &Resource, set: &mut Set) -> Result<(), Failure> {
+    if plugin.api_version() != "builtin" {
+        return Err(unknown(plugin, "transformer"));
+    }
+    let reader = PLUGIN;
+    let node = &plugin.root;
+    let field = |name: &str| node.pairs().iter().find(|(key, _)| key.text().eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    let text = |name: &str| field(name).map(|value| reader.text(value, name)).transpose().map(Option::flatten);
+    let specs = || field("fieldSpecs").map_or(Ok(Vec::new()), |value| field_specs(reader, value, "fieldSpecs"));
+    let map = |name: &str| field(name).map_or(Ok(Vec::new()), |value| reader.map(value, name));
+    match plugin.kind() {
+        "AnnotationsTransformer" => {
+            transform::set_entries(run, &map("annotations")?, &specs()?, Step::Annotations, set)
+        }
+        "LabelTransformer" => transform::set_entries(run, &map("labels")?, &specs()?, Step::Labels, set),
+        "NamespaceTransformer" => {
+            let namespace = node.at(["metadata", "namespace"]).map(|value| reader.text(value, "namespace"));
+            let Some(namespace) = namespace.transpose()?.flatten().filter(|text| !text.is_empty()) else { return Ok(()) };
+            let subjects = match text("setRoleBindingSubjects")?.as_deref() {
+                None | Some("" | "defaultOnly") => Subjects::NamedDefault,
+                Some("allServiceAccounts") => Subjects::ServiceAccounts,
+                Some("none") => Subjects::Untouched,
+                Some(other) => {
+                    let message = format!("`setRoleBindingSubjects: {other}` is not known");
+                    return Err(failure(&codes::KUSTOMIZATION, message, node.origin, "this transformer"));
+                }
+            };
+            let unset_only = field("unsetOnly").map_or(Ok(false), |value| reader.flag(value, "unsetOnly"))?;
+            transform::set_namespace(run, &namespace, &specs()?, &Namespacing { unset_only, subjects }, set)
+        }
+        "PrefixTransformer" => affix_with(run, text("prefix")?, Affix::Prefix, &specs()?, set),
+        "SuffixTransformer" => affix_with(run, text("suffix")?, Affix::Suffix, &specs()?, set),
+        "PrefixSuffixTransformer" => {
+            affix_with(run, text("prefix")?, Affix::Prefix, &specs()?, set)?;
+            affix_with(run, text("suffix")?, Affix::Suffix, &specs()?, set)
+        }
+        "ImageTagTransformer" => match field("imageTag") {
+            Some(value) => images::set(run, &parts::image(reader, value)?, &specs()?, set),
+            None => Ok(()),
+        },
+        "ReplicaCountTransformer" => {
+            let replica = field("replica").map(|value| parts::replica(reader, value)).transpose()?;
+            let Some(replica) = replica else {
+                return Err(failure(&codes::KUSTOMIZATION, "no `replica` is given", node.origin, "this transformer"));
+            };
+            transform::scale(run, &replica, &specs()?, set)
+        }
+        "PatchTransformer" => patches::apply(run, root, &parts::patch(reader, &renamed(node, "jsonOp"))?, set),
+        "PatchJson6902Transformer" => patches::json(run, root, &parts::patch(reader, &renamed(node, "jsonOp"))?, set),
+        "PatchStrategicMergeTransformer" => {
+            let mut entries = field("paths").map_or(Ok(Vec::new()), |value| reader.texts(value, "paths"))?;
+            entries.extend(text("patches")?.filter(|text| !text.is_empty()));
+            patches::strategic_merges(run, root, &entries, set)
+        }
+        "ReplacementTransformer" => {
+            let entries = field("replacements").map_or(Ok(Vec::new()), |value| {
+                reader.list(value, "replacements", |item| match item.text_of("path") {
+                    "" => Ok(ReplacementEntry::Inline(replacements::decode(reader, item)?)),
+                    path => Ok(ReplacementEntry::File(Text { text: path.into(), origin: item.origin })),
+                })
+            })?;
+            replacements::run(run, root, &entries, set)
+        }
+        "LegacyOrderTransformer" => order::sort(set.change(), None),
+        "SortOrderTransformer" => {
+            let options = field("sortOptions").map(|value| parts::sort_options(reader, value)).transpose()?;
+            match options {
+                Some(options) => order::sort(set.change(), Some(&options)),
+                None => Ok(()),
+            }
+        }
+        "HashTransformer" => Ok(()),
+        _ => Err(unknown(plugin, "transformer")),
+    }
+}
+
+fn affix_with(
+    run: &Run<'_>,
+    text: Option<Text>,
+    which: Affix,
+    specs: &[crate::kustomize::fields::FieldSpec],
+    set: &mut Set,
+) -> Result<(), Failure> {
+    match text.filter(|text| !text.is_empty()) {
+        Some(text) => affix(run, &text, which, specs, set),
+        None => Ok(()),
+    }
+}
+
+/// The configuration with a field called `patch`, whatever the plugin calls it.
+fn renamed(node: &Datum, name: &str) -> Datum {
+    let mut node = node.clone();
+    if let Some(value) = node.remove(name) {
+        node.push(Datum::open("patch", value.origin), value);
+    }
+    node
+}

@@ -1,0 +1,179 @@
+//! What all builds of a run share: the tree, every file read and parsed once, and the table of origins.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::kustomize::diags::{Failure, codes, unreadable};
+use crate::kustomize::manifest;
+use crate::kustomize::origin::Origins;
+use crate::kustomize::release::Release;
+use crate::kustomize::resource::Resource;
+use crate::source::{FileId, Origin, SourceMap};
+use crate::tree::{ReadError, Tree};
+use crate::yaml::data::Datum;
+use crate::yaml::load;
+
+/// How to build.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Which Kustomize to reproduce.
+    pub release: Release,
+    /// Whether files may lie anywhere, not only below the kustomization that names them.
+    pub unrestricted: bool,
+    /// Whether every object gets the label `app.kubernetes.io/managed-by`.
+    pub managed_by: bool,
+}
+
+/// A file that was read.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) file: FileId,
+    pub(super) text: Arc<str>,
+}
+
+type Cached<T> = Mutex<HashMap<String, Arc<Result<T, Failure>>>>;
+
+/// The shared state of builds.
+#[derive(Debug)]
+pub struct Session<'a> {
+    pub(super) tree: &'a Tree,
+    pub(super) options: Options,
+    /// Cut off the paths that people see.
+    base: String,
+    sources: Mutex<SourceMap>,
+    /// Who set what.
+    pub origins: Origins,
+    texts: Cached<Loaded>,
+    manifests: Cached<Vec<Arc<Resource>>>,
+    directories: Mutex<HashMap<String, Option<String>>>,
+    diagnostics: Mutex<Diagnostics>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<'a> Session<'a> {
+    /// Builds from a tree. Paths are shown without `base` before them. Texts are added to `sources`, which
+    /// [`Session::finish`] gives back.
+    pub fn new(tree: &'a Tree, base: &str, sources: SourceMap, options: Options) -> Self {
+        Self {
+            tree,
+            options,
+            base: if base.is_empty() { String::new() } else { format!("{base}/") },
+            sources: Mutex::new(sources),
+            origins: Origins::default(),
+            texts: Mutex::default(),
+            manifests: Mutex::default(),
+            directories: Mutex::default(),
+            diagnostics: Mutex::default(),
+        }
+    }
+
+    /// The texts that were read, and what there is to say beside failures.
+    pub fn finish(self) -> (SourceMap, Diagnostics, Origins) {
+        let sources = self.sources.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let diagnostics = self.diagnostics.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (sources, diagnostics, self.origins)
+    }
+
+    /// Something that does not stop the build.
+    pub(super) fn warn(&self, diagnostic: Diagnostic) {
+        locked(&self.diagnostics).push(diagnostic);
+    }
+
+    /// A path as people see it.
+    pub(super) fn shown<'p>(&self, path: &'p str) -> &'p str {
+        path.strip_prefix(&*self.base).unwrap_or(path)
+    }
+
+    /// A text that stands in no file of its own, such as a patch within a kustomization.
+    pub(super) fn add_text(&self, path: &str, text: &str) -> FileId {
+        locked(&self.sources).add(path, text)
+    }
+
+    /// The path of a file in the source map.
+    pub(super) fn path_of(&self, file: FileId) -> Arc<str> {
+        locked(&self.sources).file(file).path.clone()
+    }
+
+    /// The text of a file by its path in the tree; line feeds alone end its lines.
+    pub(super) fn text(&self, path: &str) -> Arc<Result<Loaded, Failure>> {
+        if let Some(known) = locked(&self.texts).get(path) {
+            return known.clone();
+        }
+        let loaded = Arc::new(self.read(path));
+        locked(&self.texts).entry(path.to_owned()).or_insert(loaded).clone()
+    }
+
+    fn read(&self, path: &str) -> Result<Loaded, Failure> {
+        let shown = self.shown(path);
+        let refuse = |why: String| Box::new(Diagnostic::error(&codes::PATH, format!("`{shown}` cannot be read: {why}")));
+        let bytes = match self.tree.read(path) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Err(refuse("no such file".to_owned())),
+            Err(ReadError::NotAFile) if self.tree.has_directory(path) => {
+                return Err(refuse("it is a directory".to_owned()));
+            }
+            Err(error) => return Err(refuse(error.to_string())),
+        };
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+            refuse(format!("it is not UTF-8 text, see line {}", line + 1))
+        })?;
+        let text: Arc<str> = if text.contains('\r') { text.replace("\r\n", "\n").into() } else { text.into() };
+        let file = locked(&self.sources).add(shown, text.clone());
+        Ok(Loaded { file, text })
+    }
+
+    /// The bytes of a file, whatever they are, and the file where it is text.
+    pub(super) fn bytes(&self, path: &str) -> Result<(Vec<u8>, Option<FileId>), Failure> {
+        let shown = self.shown(path);
+        let refuse = |why: String| Box::new(Diagnostic::error(&codes::PATH, format!("`{shown}` cannot be read: {why}")));
+        match self.tree.read(path) {
+            Ok(Some(bytes)) => {
+                let file = match &*self.text(path) {
+                    Ok(loaded) => Some(loaded.file),
+                    Err(_) => None,
+                };
+                Ok((bytes, file))
+            }
+            Ok(None) => Err(refuse("no such file".to_owned())),
+            Err(error) => Err(refuse(error.to_string())),
+        }
+    }
+
+    /// The resources of a manifest file.
+    pub(super) fn manifest(&self, path: &str) -> Arc<Result<Vec<Arc<Resource>>, Failure>> {
+        if let Some(known) = locked(&self.manifests).get(path) {
+            return known.clone();
+        }
+        let resources = Arc::new(match &*self.text(path) {
+            Ok(loaded) => manifest::resources(&loaded.text, loaded.file, self.shown(path), self.options.release)
+                .map(|resources| resources.into_iter().map(Arc::new).collect()),
+            Err(failure) => Err(failure.clone()),
+        });
+        locked(&self.manifests).entry(path.to_owned()).or_insert(resources).clone()
+    }
+
+    /// The first document of a file, as kustomization files and configurations are read.
+    pub(super) fn document(&self, path: &str) -> Result<(Datum, FileId), Failure> {
+        let loaded = self.text(path);
+        let loaded = loaded.as_ref().as_ref().map_err(Clone::clone)?;
+        let document = load::first_document(&loaded.text, 0, loaded.file)
+            .map_err(|error| unreadable(&codes::KUSTOMIZATION, &error, self.shown(path)))?;
+        let origin = Origin::at(loaded.file, 0);
+        Ok((document.unwrap_or_else(|| Datum::null(origin)), loaded.file))
+    }
+
+    /// A directory with all links resolved; `None` where there is none.
+    pub(super) fn directory(&self, path: &str) -> Option<String> {
+        if let Some(known) = locked(&self.directories).get(path) {
+            return known.clone();
+        }
+        let real = self.tree.real_directory(path);
+        locked(&self.directories).insert(path.to_owned(), real.clone());
+        real
+    }
+}

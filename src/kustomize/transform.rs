@@ -1,0 +1,257 @@
+//! The transformers of a kustomization, in their order.
+
+use std::sync::Arc;
+
+use compact_str::CompactString;
+
+use crate::kube::Gvk;
+use crate::kustomize::decode::Text;
+use crate::kustomize::diags::{Failure, codes, failure};
+use crate::kustomize::fields::{Config, FieldSpec, Made, fits, merge_all, visit};
+use crate::kustomize::file::Kustomization;
+use crate::kustomize::layer::Run;
+use crate::kustomize::names::{self, Affix};
+use crate::kustomize::origin::Step;
+use crate::kustomize::parts::Replica;
+use crate::kustomize::resource::Resource;
+use crate::kustomize::roots::Root;
+use crate::kustomize::set::Set;
+use crate::kustomize::{images, patches, replacements};
+use crate::source::{Change, Origin};
+use crate::yaml::data::{Content, Datum, Quoting, Tag};
+
+/// Runs every transformer that a kustomization's own fields ask for.
+pub(super) fn run(
+    run: &Run<'_>,
+    root: &Root<'_>,
+    file: &Kustomization,
+    config: &Config,
+    set: &mut Set,
+) -> Result<(), Failure> {
+    patches::strategic_merges(run, root, &file.patches_strategic_merge, set)?;
+    for patch in &file.patches {
+        patches::apply(run, root, patch, set)?;
+    }
+    if let Some(namespace) = &file.namespace {
+        set_namespace(run, namespace, &config.namespace, &Namespacing::default(), set)?;
+    }
+    if let Some(prefix) = &file.name_prefix {
+        names::affix(run, prefix, Affix::Prefix, &config.name_prefix, set)?;
+    }
+    if let Some(suffix) = &file.name_suffix {
+        names::affix(run, suffix, Affix::Suffix, &config.name_suffix, set)?;
+    }
+    let release = run.session.options.release;
+    for label in &file.labels {
+        if let Some(origin) = label.volume_claims.filter(|_| !release.labels_volume_claims()) {
+            let message = "`includeVolumeClaimTemplates` is a field of Kustomize 5.8.2 and later";
+            return Err(failure(&codes::KUSTOMIZATION, message, origin, "unknown to 5.8.1"));
+        }
+        let origin = label.pairs.first().map_or(file.origin, |(key, _)| key.origin);
+        let mut specs = merge_all(label.fields.clone(), &config.labels, origin)?;
+        if label.include_selectors {
+            specs = merge_all(specs, &config.common_labels, origin)?;
+        } else {
+            if label.include_templates {
+                specs = merge_all(specs, &config.template_labels, origin)?;
+            }
+            if label.include_volume_claims {
+                specs = merge_all(specs, &config.volume_claim_labels, origin)?;
+            }
+            specs = merge_all(specs, &[FieldSpec::new(Gvk::default(), "metadata/labels", true)], origin)?;
+        }
+        set_entries(run, &label.pairs, &specs, Step::Labels, set)?;
+    }
+    set_entries(run, &file.common_labels, &config.common_labels, Step::Labels, set)?;
+    set_entries(run, &file.common_annotations, &config.common_annotations, Step::Annotations, set)?;
+    for patch in &file.patches_json6902 {
+        patches::json(run, root, patch, set)?;
+    }
+    for replica in &file.replicas {
+        scale(run, replica, &config.replicas, set)?;
+    }
+    for image in &file.images {
+        images::set(run, image, &config.images, set)?;
+    }
+    replacements::run(run, root, &file.replacements, set)
+}
+
+/// Sets entries of labels or annotations.
+pub(super) fn set_entries(
+    run: &Run<'_>,
+    entries: &[(Text, Text)],
+    specs: &[FieldSpec],
+    step: Step,
+    set: &mut Set,
+) -> Result<(), Failure> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    for at in 0..set.resources().len() {
+        let fitting: Vec<_> = specs.iter().filter(|spec| fits(&set.resources()[at], &spec.gvk)).collect();
+        if fitting.is_empty() {
+            continue;
+        }
+        let resource = set.change_body(at);
+        for spec in fitting {
+            let place = entries[0].0.origin;
+            visit(resource, spec, Made::Mapping, place, &mut |node| {
+                if !node.is_mapping() {
+                    if node.is_null() {
+                        return Ok(());
+                    }
+                    let message = format!("`{}` is no mapping, so nothing can be set in it", spec.path);
+                    return Err(failure(&codes::TRANSFORMER, message, node.origin, "a mapping is due here"));
+                }
+                for (key, value) in entries {
+                    let replaced = node.get(key).map_or(Origin::NONE, |old| old.origin);
+                    let origin = run.session.origins.note(Change { step, place: value.origin, replaced });
+                    let is_new = node.get(key).is_none();
+                    node.set(key, Datum::string(&**value, origin));
+                    if is_new {
+                        if let Some((name, _)) = node.pairs_mut().and_then(|pairs| pairs.last_mut()) {
+                            name.origin = key.origin;
+                        }
+                    }
+                }
+                Ok(())
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// How a namespace is set.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Namespacing {
+    /// Only where none is set.
+    pub(super) unset_only: bool,
+    /// Which subjects of role bindings get it.
+    pub(super) subjects: Subjects,
+}
+
+/// Which subjects of role bindings get a namespace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Subjects {
+    /// Those named `default`.
+    #[default]
+    NamedDefault,
+    /// Every ServiceAccount.
+    ServiceAccounts,
+    /// None.
+    Untouched,
+}
+
+/// Puts every resource into a namespace.
+pub(super) fn set_namespace(
+    run: &Run<'_>,
+    namespace: &Text,
+    specs: &[FieldSpec],
+    how: &Namespacing,
+    set: &mut Set,
+) -> Result<(), Failure> {
+    let note = |replaced| {
+        run.session.origins.note(Change { step: Step::Namespace, place: namespace.origin, replaced })
+    };
+    let write = |node: &mut Datum| {
+        if how.unset_only && !node.text().is_empty() && !node.is_null() {
+            return Ok(());
+        }
+        if !node.is_scalar() {
+            let message = "a namespace is to be set where no scalar stands";
+            return Err(failure(&codes::TRANSFORMER, message, node.origin, "this value"));
+        }
+        node.set_scalar(Datum::string(&**namespace, note(node.origin)));
+        Ok(())
+    };
+    for resource in set.change() {
+        if resource.notes.from_helm {
+            continue;
+        }
+        let resource = Arc::make_mut(resource);
+        resource.remember();
+        if !resource.is_cluster_scoped() {
+            let spec = FieldSpec::new(Gvk::default(), "metadata/namespace", true);
+            visit(resource, &spec, Made::Scalar(Tag::Str), namespace.origin, &mut |node| write(node))?;
+        }
+        let is_binding = matches!(resource.kind(), "RoleBinding" | "ClusterRoleBinding");
+        if is_binding && how.subjects != Subjects::Untouched {
+            set_subjects(resource, how.subjects, namespace, &write)?;
+        }
+        let is_core = resource.api_version() == "v1";
+        for spec in specs {
+            let skipped = spec.path == "metadata/namespace"
+                || spec.path == "metadata/name" && !is_core
+                || is_binding && spec.path == "subjects/namespace" && spec.gvk.kind.ends_with("RoleBinding");
+            if !skipped {
+                visit(resource, spec, Made::Scalar(Tag::Str), namespace.origin, &mut |node| write(node))?;
+            }
+        }
+    }
+    set.check_ids()
+}
+
+fn set_subjects(
+    binding: &mut Resource,
+    which: Subjects,
+    namespace: &Text,
+    write: &dyn Fn(&mut Datum) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let Some(subjects) = binding.root.get_mut("subjects").filter(|subjects| !subjects.is_null()) else { return Ok(()) };
+    let Content::Sequence(items) = &mut subjects.content else {
+        let message = "`subjects` is no list";
+        return Err(failure(&codes::TRANSFORMER, message, subjects.origin, "a list is due here"));
+    };
+    for subject in items {
+        let (key, wanted) = match which {
+            Subjects::NamedDefault => ("name", "default"),
+            _ => ("kind", "ServiceAccount"),
+        };
+        if subject.get(key).is_none_or(|value| value.is_null() || value.text() != wanted) {
+            continue;
+        }
+        if subject.get("namespace").is_none() {
+            let made = Datum::open("", namespace.origin);
+            subject.push(Datum::open("namespace", namespace.origin), made);
+        }
+        if let Some(field) = subject.get_mut("namespace") {
+            write(field)?;
+        }
+    }
+    Ok(())
+}
+
+/// Sets the number of replicas of what has a name.
+pub(super) fn scale(run: &Run<'_>, replica: &Replica, specs: &[FieldSpec], set: &mut Set) -> Result<(), Failure> {
+    let mut found = false;
+    for spec in specs {
+        for at in 0..set.resources().len() {
+            let fits = set.resources()[at].ids().iter().any(|id| id.name == replica.name && id.gvk.is_selected(&spec.gvk));
+            if !fits {
+                continue;
+            }
+            found = true;
+            let resource = set.change_body(at);
+            visit(resource, spec, Made::Scalar(Tag::Int), replica.origin, &mut |node| {
+                if !node.is_scalar() {
+                    let message = "replicas are to be set where no scalar stands";
+                    return Err(failure(&codes::TRANSFORMER, message, node.origin, "this value"));
+                }
+                let change = Change { step: Step::Replicas, place: replica.origin, replaced: node.origin };
+                let text = CompactString::from(replica.count.to_string());
+                node.set_scalar(Datum {
+                    content: Content::Scalar(text),
+                    origin: run.session.origins.note(change),
+                    tag: Tag::Int,
+                    quoting: Quoting::Plain,
+                });
+                Ok(())
+            })?;
+        }
+    }
+    if found {
+        return Ok(());
+    }
+    let message = format!("`replicas` names `{}`, and nothing of that name has replicas", replica.name);
+    Err(failure(&codes::TRANSFORMER, message, replica.origin, "matches nothing"))
+}

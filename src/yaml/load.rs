@@ -1,0 +1,273 @@
+//! Text → [`Datum`]s, as Kustomize reads manifests: documents split at `---` lines, tags resolved as go-yaml v3 does,
+//! aliases copied out, merge keys expanded.
+
+use std::collections::HashMap;
+
+use compact_str::CompactString;
+use granit_parser::{Event, Parser, ScalarStyle};
+
+use crate::source::{FileId, Origin, Span};
+use crate::yaml::data::{Content, Datum, Quoting, Tag};
+use crate::yaml::scalar;
+
+/// Why a text is no manifest, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadError {
+    /// The place.
+    pub span: Span,
+    /// What is wrong there; lower case, no full stop.
+    pub message: String,
+    /// Whether the text is no YAML at all, rather than YAML that cannot be used.
+    pub malformed: bool,
+}
+
+/// A document, expanded: what stops an alias bomb. No manifest is larger: the largest known one has 0.3 million nodes.
+const MOST_NODES: usize = 1_500_000;
+
+/// Containers within containers: what go-yaml takes, and far beyond any manifest.
+const DEEPEST: usize = 250;
+
+/// The documents of a manifest file. Of each piece between two `---` lines only the first document counts.
+pub fn documents(text: &str, file: FileId) -> Result<Vec<Datum>, LoadError> {
+    let mut documents = Vec::new();
+    for (start, end) in pieces(text, file)? {
+        if let Some(document) = first_document(&text[start..end], start, file)? {
+            documents.push(document);
+        }
+    }
+    Ok(documents)
+}
+
+/// The first document of a text, whatever follows it.
+pub fn first_document(text: &str, base: usize, file: FileId) -> Result<Option<Datum>, LoadError> {
+    let options = granit_parser::options! {
+        emit_comments: false,
+        block_scalar_eof_without_line_feed: true,
+    };
+    let mut builder = Builder { text, base, file, stack: Vec::new(), anchors: HashMap::new(), nodes: 0 };
+    for event in Parser::new_from_str_with_options(text, options) {
+        let (event, span) = event.map_err(|error| {
+            let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
+            LoadError { span: builder.span(at, at), message: error.info().to_owned(), malformed: true }
+        })?;
+        if let Some(document) = builder.event(event, span)? {
+            return Ok(Some(document));
+        }
+    }
+    Ok(None)
+}
+
+/// Where the pieces of a text start and end. A separator is a line that starts with `---` and has a line before it.
+fn pieces(text: &str, file: FileId) -> Result<Vec<(usize, usize)>, LoadError> {
+    let mut pieces = Vec::new();
+    let (mut start, mut from) = (0, 0);
+    while let Some(at) = text[from..].find("\n---").map(|at| from + at) {
+        let Some(end) = text[at + 4..].find('\n').map(|end| at + 4 + end) else { break };
+        let rest = text[at + 4..end].trim();
+        if !rest.is_empty() && !rest.starts_with('#') {
+            let span = Span { file, start: offset(at + 1), end: offset(end) };
+            let message = "a document separator with text behind it".to_owned();
+            return Err(LoadError { span, message, malformed: false });
+        }
+        pieces.push((start, at));
+        start = end + 1;
+        from = start;
+    }
+    pieces.push((start, text.len()));
+    Ok(pieces)
+}
+
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+enum Frame {
+    Sequence { node: Datum, anchor: usize },
+    Mapping { node: Datum, anchor: usize, key: Option<Datum> },
+}
+
+struct Builder<'a> {
+    text: &'a str,
+    base: usize,
+    file: FileId,
+    stack: Vec<Frame>,
+    anchors: HashMap<usize, Datum>,
+    nodes: usize,
+}
+
+impl Builder<'_> {
+    fn span(&self, start: usize, end: usize) -> Span {
+        Span { file: self.file, start: offset(self.base + start), end: offset(self.base + end.max(start)) }
+    }
+
+    fn refuse(&self, at: usize, message: &str) -> LoadError {
+        LoadError { span: self.span(at, at), message: message.to_owned(), malformed: false }
+    }
+
+    fn event(&mut self, event: Event<'_>, at: granit_parser::Span) -> Result<Option<Datum>, LoadError> {
+        let range = at.byte_range().unwrap_or(0..0);
+        let origin = Origin::at(self.file, offset(self.base + range.start));
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                // The parser gives an absent value as `~` with an empty span.
+                let absent = range.is_empty() && style == ScalarStyle::Plain;
+                let text = if absent { "" } else { &*text };
+                let quoting = quoting(style);
+                let tag = tag.map(|tag| format!("{}{}", tag.handle(), tag.suffix()));
+                let node = self.scalar(text, quoting, tag.as_deref(), origin, range.start)?;
+                if anchor != 0 {
+                    self.anchors.insert(anchor, node.clone());
+                }
+                self.place(node, range.start)
+            }
+            Event::Alias(anchor) => {
+                let Some(node) = self.anchors.get(&anchor) else {
+                    return Err(self.refuse(range.start, "the alias stands inside the node that it refers to"));
+                };
+                let node = node.clone();
+                self.nodes += node.count();
+                if self.nodes > MOST_NODES {
+                    return Err(self.refuse(range.start, "aliases make the document larger than any real one"));
+                }
+                self.place(node, range.start)
+            }
+            Event::SequenceStart(_, anchor, _) => {
+                self.open(Frame::Sequence { node: Datum::sequence(origin), anchor }, range.start)
+            }
+            Event::MappingStart(_, anchor, _) => {
+                self.open(Frame::Mapping { node: Datum::mapping(origin), anchor, key: None }, range.start)
+            }
+            Event::SequenceEnd | Event::MappingEnd => match self.stack.pop() {
+                Some(Frame::Sequence { node, anchor }) => self.close(node, anchor, range.start),
+                Some(Frame::Mapping { node, anchor, .. }) => {
+                    let node = self.merged(node, range.start)?;
+                    self.close(node, anchor, range.start)
+                }
+                None => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    fn open(&mut self, frame: Frame, at: usize) -> Result<Option<Datum>, LoadError> {
+        if self.stack.len() >= DEEPEST {
+            return Err(self.refuse(at, "the document is nested deeper than any real one"));
+        }
+        self.stack.push(frame);
+        Ok(None)
+    }
+
+    fn close(&mut self, node: Datum, anchor: usize, at: usize) -> Result<Option<Datum>, LoadError> {
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        self.place(node, at)
+    }
+
+    /// Puts a finished node into the container around it; without one it is the document.
+    fn place(&mut self, node: Datum, at: usize) -> Result<Option<Datum>, LoadError> {
+        self.nodes += 1;
+        if self.nodes > MOST_NODES {
+            return Err(self.refuse(at, "the document is larger than any real one"));
+        }
+        match self.stack.last_mut() {
+            None => return Ok(Some(node)),
+            Some(Frame::Sequence { node: around, .. }) => {
+                if let Content::Sequence(items) = &mut around.content {
+                    items.push(node);
+                }
+            }
+            Some(Frame::Mapping { node: around, key, .. }) => match key.take() {
+                None => *key = Some(node),
+                Some(key) => around.push(key, node),
+            },
+        }
+        Ok(None)
+    }
+
+    fn scalar(
+        &self,
+        text: &str,
+        quoting: Quoting,
+        tag: Option<&str>,
+        origin: Origin,
+        at: usize,
+    ) -> Result<Datum, LoadError> {
+        let written = tag.map(|tag| tag.strip_prefix("tag:yaml.org,2002:").or(tag.strip_prefix("!!")).unwrap_or("!"));
+        let tag = match written {
+            None if quoting != Quoting::Plain => Tag::Str,
+            None => scalar::tag(text),
+            Some("str") => Tag::Str,
+            Some("int") => Tag::Int,
+            Some("float") => Tag::Float,
+            Some("bool") => Tag::Bool,
+            Some("null") => Tag::Null,
+            Some("timestamp") => Tag::Timestamp,
+            Some("binary") => Tag::Binary,
+            Some("merge") => Tag::Merge,
+            Some(_) => Tag::Other,
+        };
+        if quoting == Quoting::Double && self.text[at..].starts_with('"') && lone_surrogate(&self.text[at..]) {
+            return Err(self.refuse(at, "an escaped surrogate, which is no character: write `\\U0001F600`"));
+        }
+        Ok(Datum { content: Content::Scalar(CompactString::new(text)), origin, tag, quoting })
+    }
+
+    /// Expands `<<`: own keys win over those that come in, and earlier maps of a list over later ones.
+    fn merged(&self, mut node: Datum, at: usize) -> Result<Datum, LoadError> {
+        let is_merge = |key: &Datum| key.tag == Tag::Merge && key.text() == "<<";
+        let Content::Mapping(pairs) = &mut node.content else { return Ok(node) };
+        if !pairs.iter().any(|(key, _)| is_merge(key)) {
+            return Ok(node);
+        }
+        let (merges, own): (Vec<_>, Vec<_>) = std::mem::take(pairs).into_iter().partition(|(key, _)| is_merge(key));
+        if merges.len() > 1 {
+            return Err(self.refuse(at, "a mapping with two merge keys (`<<`)"));
+        }
+        *pairs = own;
+        let sources = merges.into_iter().flat_map(|(_, value)| match value.content {
+            Content::Sequence(items) => items,
+            _ => vec![value],
+        });
+        for source in sources {
+            let Content::Mapping(incoming) = source.content else {
+                return Err(self.refuse(at, "a merge key (`<<`) whose value is no mapping"));
+            };
+            for (key, value) in incoming {
+                if !pairs.iter().any(|(name, _)| name.text() == key.text()) {
+                    pairs.push((key, value));
+                }
+            }
+        }
+        Ok(node)
+    }
+}
+
+fn quoting(style: ScalarStyle) -> Quoting {
+    match style {
+        ScalarStyle::Plain => Quoting::Plain,
+        ScalarStyle::SingleQuoted => Quoting::Single,
+        ScalarStyle::DoubleQuoted => Quoting::Double,
+        ScalarStyle::Literal => Quoting::Literal,
+        ScalarStyle::Folded => Quoting::Folded,
+    }
+}
+
+/// Whether a double quoted scalar holds `\uD800` to `\uDFFF`, which go-yaml refuses.
+fn lone_surrogate(quoted: &str) -> bool {
+    let bytes = quoted.as_bytes();
+    let mut at = 1;
+    while at < bytes.len() && bytes[at] != b'"' {
+        if bytes[at] == b'\\' {
+            if bytes.get(at + 1) == Some(&b'u')
+                && matches!(bytes.get(at + 2), Some(b'd' | b'D'))
+                && matches!(bytes.get(at + 3), Some(b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F'))
+            {
+                return true;
+            }
+            at += 1;
+        }
+        at += 1;
+    }
+    false
+}
