@@ -83,19 +83,6 @@ fn checked(objects: Vec<Datum>) -> Result<Vec<Datum>, Failure> {
             let origin = object.get("metadata").map_or(object.origin, |meta| meta.origin);
             return Err(failure(&codes::RESOURCE, message, origin, "this object"));
         }
-        if let Some(item) = null_item(object) {
-            let message = format!("a list of {kind} `{name}` has an empty item");
-            return Err(failure(&codes::RESOURCE, message, item.origin, "nothing stands here"));
-        }
     }
     Ok(objects)
-}
-
-/// The first null within a list, at any depth.
-fn null_item(node: &Datum) -> Option<&Datum> {
-    match &node.content {
-        Content::Scalar(_) => None,
-        Content::Sequence(items) => items.iter().find_map(|item| if item.is_null() { Some(item) } else { null_item(item) }),
-        Content::Mapping(pairs) => pairs.iter().find_map(|(_, value)| null_item(value)),
-    }
 }

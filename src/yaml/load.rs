@@ -83,7 +83,7 @@ fn offset(at: usize) -> u32 {
 
 enum Frame {
     Sequence { node: Datum, anchor: usize },
-    Mapping { node: Datum, anchor: usize, key: Option<Datum> },
+    Mapping { node: Datum, anchor: usize, key: Option<Datum>, flow: bool },
 }
 
 struct Builder<'a> {
@@ -114,7 +114,11 @@ impl Builder<'_> {
                 let text = if absent { "" } else { &*text };
                 let quoting = quoting(style);
                 let tag = tag.map(|tag| format!("{}{}", tag.handle(), tag.suffix()));
-                let node = self.scalar(text, quoting, tag.as_deref(), origin, range.start)?;
+                let mut node = self.scalar(text, quoting, tag.as_deref(), origin, range.start)?;
+                // Between braces nothing is written back as quotes with nothing in them.
+                if absent && matches!(self.stack.last(), Some(Frame::Mapping { flow: true, .. })) {
+                    node.quoting = Quoting::Single;
+                }
                 if anchor != 0 {
                     self.anchors.insert(anchor, node.clone());
                 }
@@ -135,7 +139,8 @@ impl Builder<'_> {
                 self.open(Frame::Sequence { node: Datum::sequence(origin), anchor }, range.start)
             }
             Event::MappingStart(_, anchor, _) => {
-                self.open(Frame::Mapping { node: Datum::mapping(origin), anchor, key: None }, range.start)
+                let flow = self.text[range.start..].starts_with('{');
+                self.open(Frame::Mapping { node: Datum::mapping(origin), anchor, key: None, flow }, range.start)
             }
             Event::SequenceEnd | Event::MappingEnd => match self.stack.pop() {
                 Some(Frame::Sequence { node, anchor }) => self.close(node, anchor, range.start),
@@ -207,9 +212,12 @@ impl Builder<'_> {
             Some("merge") => Tag::Merge,
             Some(_) => Tag::Other,
         };
+        // A tag that is written out decides, whatever the quotes say.
+        let is_plain = written.is_some_and(|tag| matches!(tag, "int" | "float" | "bool" | "null" | "timestamp"));
         if quoting == Quoting::Double && self.text[at..].starts_with('"') && lone_surrogate(&self.text[at..]) {
             return Err(self.refuse(at, "an escaped surrogate, which is no character: write `\\U0001F600`"));
         }
+        let quoting = if is_plain { Quoting::Plain } else { quoting };
         Ok(Datum { content: Content::Scalar(CompactString::new(text)), origin, tag, quoting })
     }
 

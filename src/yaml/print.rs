@@ -86,14 +86,12 @@ fn resolved<'a>(text: &'a str, tag: Tag, node: &Datum) -> Result<Printed<'a>, Pr
 
 /// A number as Go's `strconv` writes it with `%g`: the shortest digits that read back as the same number.
 pub fn float_text(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() < 1.9e19 {
-        #[allow(clippy::cast_possible_truncation)] // it is whole and within range
-        let whole = value as i128;
-        if whole >= i128::from(i64::MIN) && whole <= i128::from(u64::MAX) {
-            return whole.to_string();
-        }
+    // JSON has all digits of whole numbers, and what then fits 64 bits is an integer to its reader.
+    let whole = if value.fract() == 0.0 && value.abs() < 1e21 { format!("{value}").parse::<i128>().ok() } else { None };
+    match whole.filter(|whole| *whole >= i128::from(i64::MIN) && *whole <= i128::from(u64::MAX)) {
+        Some(whole) => whole.to_string(),
+        None => float_g(value),
     }
-    float_g(value)
 }
 
 /// `%g`, whole numbers too.
@@ -249,7 +247,7 @@ const LONGEST_KEY: usize = 128;
 impl Printer {
     fn document(&mut self, root: &Datum) -> Result<(), PrintError> {
         match &root.content {
-            Content::Mapping(pairs) if !pairs.is_empty() => self.mapping(root, 0, true),
+            Content::Mapping(_) if !is_empty_mapping(root) => self.mapping(root, 0, true),
             Content::Sequence(items) if !items.is_empty() => self.sequence(root, 0, true),
             _ => self.inline(root, 2),
         }?;
@@ -279,8 +277,12 @@ impl Printer {
 
     fn mapping(&mut self, node: &Datum, indent: usize, inline: bool) -> Result<(), PrintError> {
         let mut pairs = Vec::with_capacity(node.pairs().len());
-        for (key, value) in node.pairs() {
+        // A quoted `<<` is a merge key to Kustomize's last reader, and comes to nothing there.
+        for (key, value) in node.pairs().iter().filter(|(key, _)| key.text() != "<<") {
             pairs.push((key_text(key)?, key, value));
+        }
+        if pairs.is_empty() {
+            return Ok(());
         }
         sort_keys(&mut pairs);
         let mut before: Option<&str> = None;
@@ -293,14 +295,14 @@ impl Printer {
             if at > 0 || !inline {
                 self.new_line(indent);
             }
-            let simple = text.len() <= LONGEST_KEY && !text.contains(['\n', '\u{2028}', '\u{2029}']);
+            let simple = text.len() <= LONGEST_KEY && !text.contains(['\n', '\r', '\u{2028}', '\u{2029}']);
             if simple {
-                self.string(text, indent + 2, true, key.origin)?;
+                self.string(text, indent + 2, true, true, key.origin)?;
                 self.out.push(':');
                 self.value(value, indent)?;
             } else {
                 self.out.push_str("? ");
-                self.string(text, indent + 2, false, key.origin)?;
+                self.string(text, indent + 2, false, true, key.origin)?;
                 self.new_line(indent);
                 self.out.push(':');
                 self.item(value, indent)?;
@@ -312,7 +314,7 @@ impl Printer {
     /// What follows `key:`.
     fn value(&mut self, value: &Datum, indent: usize) -> Result<(), PrintError> {
         match &value.content {
-            Content::Mapping(pairs) if !pairs.is_empty() => self.mapping(value, indent + 2, false),
+            Content::Mapping(_) if !is_empty_mapping(value) => self.mapping(value, indent + 2, false),
             Content::Sequence(items) if !items.is_empty() => self.sequence(value, indent, false),
             _ => {
                 self.out.push(' ');
@@ -336,7 +338,7 @@ impl Printer {
     fn item(&mut self, item: &Datum, indent: usize) -> Result<(), PrintError> {
         self.out.push(' ');
         match &item.content {
-            Content::Mapping(pairs) if !pairs.is_empty() => self.mapping(item, indent + 2, true),
+            Content::Mapping(_) if !is_empty_mapping(item) => self.mapping(item, indent + 2, true),
             Content::Sequence(items) if !items.is_empty() => self.sequence(item, indent + 2, true),
             _ => self.inline(item, indent + 2),
         }
@@ -352,29 +354,32 @@ impl Printer {
                 Printed::Bool(value) => self.out.push_str(if value { "true" } else { "false" }),
                 Printed::Int(value) => self.out.push_str(&value.to_string()),
                 Printed::Float(value) => self.out.push_str(&float_text(value)),
-                Printed::Text(text) => self.string(&text, indent, false, node.origin)?,
+                Printed::Text(text) => self.string(&text, indent, false, false, node.origin)?,
             },
         }
         Ok(())
     }
 
-    fn string(&mut self, text: &str, indent: usize, key: bool, origin: Origin) -> Result<(), PrintError> {
+    fn string(
+        &mut self,
+        text: &str,
+        indent: usize,
+        key: bool,
+        is_key: bool,
+        origin: Origin,
+    ) -> Result<(), PrintError> {
         if is_everyday(text) && reads_as_string(text) {
             self.out.push_str(text);
             return Ok(());
         }
-        let replaced;
-        let text = if text.contains('\u{85}') {
-            replaced = text.replace('\u{85}', " ");
-            &replaced
-        } else {
-            text
-        };
+        // A line break of another alphabet becomes a space on the way; within a key the reader stumbles over it.
         let forbidden = |char: char| matches!(char, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
-        if text.contains(forbidden) {
+        let readable = if is_key { text.into() } else { std::borrow::Cow::from(text.replace('\u{85}', " ")) };
+        if readable.contains(forbidden) {
             let message = "a control character, which Kustomize cannot read back".to_owned();
             return Err(PrintError { origin, message });
         }
+        let text = &*readable;
         let allowed = Allowed::of(text);
         let wanted = if text.contains('\n') {
             Style::Literal
@@ -526,6 +531,11 @@ enum Style {
     Single,
     Double,
     Literal,
+}
+
+/// Whether nothing of a mapping is printed.
+fn is_empty_mapping(node: &Datum) -> bool {
+    node.pairs().iter().all(|(key, _)| key.text() == "<<")
 }
 
 /// Most strings: nothing in them needs a second look.
