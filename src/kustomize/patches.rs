@@ -25,15 +25,21 @@ pub(super) fn strategic_merges(
     entries: &[Text],
     set: &mut Set,
 ) -> Result<(), Failure> {
+    let mut found = 0;
     for entry in entries {
-        let patches = match run.inline(entry).filter(|_| entry.contains(':')) {
+        let patches: Vec<Arc<Resource>> = match run.inline(entry).filter(|_| entry.contains(':')) {
             Some(patches) => patches.into_iter().map(Arc::new).collect(),
             None => match &*run.session.manifest(&root.file(run.session, entry)?) {
                 Ok(patches) => patches.clone(),
                 Err(failure) => return Err(Box::new(at((**failure).clone(), entry.origin, "named here"))),
             },
         };
+        found += patches.len();
         merge_by_id(run, &patches, entry.origin, set)?;
+    }
+    if let (0, Some(entry)) = (found, entries.first()) {
+        let message = "there is nothing in any of these patches";
+        return Err(failure(&codes::PATCH, message, entry.origin, "this one, and those after it"));
     }
     set.drop_gone();
     Ok(())
@@ -190,12 +196,8 @@ fn merge_by_target(
     for resource in set.change().iter_mut().filter(|resource| selected.contains(&resource.id())) {
         let resource = Arc::make_mut(resource);
         let mut root = patch.root.clone();
-        let kind = root.text_of("kind").to_owned();
         if resource.api_version() != root.text_of("apiVersion") {
             root.set("apiVersion", Datum::open(resource.api_version(), root.origin));
-        }
-        if resource.kind() != kind && !patch.notes.kind_may_change {
-            root.set("kind", Datum::open(resource.kind(), root.origin));
         }
         if merge_into(run, resource, root, patch, openapi.as_deref())? == Merged::Deleted {
             resource.root = Datum::null(resource.root.origin);

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::kube::Gvk;
 use crate::kustomize::decode::{PLUGIN, Text};
 use crate::kustomize::diags::{Failure, codes, failure};
+use crate::kustomize::fields::{FieldSpec, Made, visit};
 use crate::kustomize::file::field_specs;
 use crate::kustomize::generate::{absorb, generated};
 use crate::kustomize::layer::{Accumulated, Run};
@@ -13,10 +15,12 @@ use crate::kustomize::origin::Step;
 use crate::kustomize::parts;
 use crate::kustomize::resource::Resource;
 use crate::kustomize::roots::Root;
+use crate::kustomize::select::Matcher;
 use crate::kustomize::set::Set;
 use crate::kustomize::transform::{self, Namespacing, Subjects};
 use crate::kustomize::{file::ReplacementEntry, images, patches, replacements};
-use crate::yaml::data::Datum;
+use crate::source::Change;
+use crate::yaml::data::{Datum, Tag};
 
 /// The resources that configure plugins: written in the list, or in files and directories it names.
 fn configured(run: &Run<'_>, root: &Root<'_>, entries: &[Text]) -> Result<Vec<Arc<Resource>>, Failure> {
@@ -41,6 +45,10 @@ fn unknown(resource: &Resource, what: &str) -> Failure {
 /// Runs `generators`.
 pub(super) fn generate(run: &Run<'_>, root: &Root<'_>, entries: &[Text], set: &mut Set) -> Result<(), Failure> {
     for plugin in configured(run, root, entries)? {
+        if (plugin.api_version(), plugin.kind()) == ("builtin", "IAMPolicyGenerator") {
+            absorb(run, service_account(run, &plugin)?, plugin.root.origin, set)?;
+            continue;
+        }
         let is_secret = match (plugin.api_version(), plugin.kind()) {
             ("builtin", "ConfigMapGenerator") => false,
             ("builtin", "SecretGenerator") => true,
@@ -57,6 +65,70 @@ pub(super) fn generate(run: &Run<'_>, root: &Root<'_>, entries: &[Text], set: &m
         absorb(run, resource, args.origin, set)?;
     }
     Ok(())
+}
+
+/// `IAMPolicyGenerator`: a ServiceAccount that is bound to one of Google's.
+fn service_account(run: &Run<'_>, plugin: &Resource) -> Result<Resource, Failure> {
+    let text = |path: [&str; 2]| plugin.root.at(path).map_or("", Datum::text).to_owned();
+    if plugin.root.text_of("cloud") != "gke" {
+        let message = format!("the cloud `{}` is not supported", plugin.root.text_of("cloud"));
+        return Err(failure(&codes::GENERATOR, message, plugin.root.origin, "only `gke` is"));
+    }
+    let origin = plugin.root.origin;
+    let account = format!("{}@{}.iam.gserviceaccount.com", text(["serviceAccount", "name"]), text(["serviceAccount", "projectId"]));
+    let mut annotations = Datum::mapping(origin);
+    annotations.push(Datum::open("iam.gke.io/gcp-service-account", origin), Datum::string(account, origin));
+    let mut meta = Datum::mapping(origin);
+    meta.push(Datum::open("annotations", origin), annotations);
+    meta.push(Datum::open("name", origin), Datum::string(text(["kubernetesService", "name"]), origin));
+    let namespace = text(["kubernetesService", "namespace"]);
+    if !namespace.is_empty() {
+        meta.push(Datum::open("namespace", origin), Datum::string(namespace, origin));
+    }
+    let mut root = Datum::mapping(origin);
+    root.push(Datum::open("apiVersion", origin), Datum::string("v1", origin));
+    root.push(Datum::open("kind", origin), Datum::string("ServiceAccount", origin));
+    root.push(Datum::open("metadata", origin), meta);
+    Ok(Resource::new(root, run.session.options.release))
+}
+
+/// `ValueAddTransformer`: a text into, before or behind parts of fields.
+fn add_value(run: &Run<'_>, plugin: &Resource, set: &mut Set) -> Result<(), Failure> {
+    let node = &plugin.root;
+    let value = node.get("value").map_or("", Datum::text);
+    for target in node.get("targets").map_or(&[][..], Datum::items) {
+        let select = match target.get("selector") {
+            Some(selector) => parts::selector(PLUGIN, selector)?,
+            None => parts::no_selector(node.origin),
+        };
+        let matcher = Matcher::new(&select)?;
+        let field = target.get("fieldPath").map_or("", Datum::text);
+        let position = target.get("filePathPosition").map_or(0, |at| at.text().parse::<usize>().unwrap_or(0));
+        let spec = FieldSpec::new(Gvk::default(), field, true);
+        for resource in set.change().iter_mut().filter(|resource| matcher.fits_target(resource)) {
+            visit(Arc::make_mut(resource), &spec, Made::Scalar(Tag::Str), node.origin, &mut |field| {
+                let change = Change { step: Step::Replacements, place: node.origin, replaced: field.origin };
+                let text = with_part(field.text(), value, position);
+                field.set_scalar(Datum::string(text, run.session.origins.note(change)));
+                Ok(())
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// A path with one of its parts set: the whole text for 0, parts from 1; those beyond the end are appended.
+fn with_part(path: &str, value: &str, position: usize) -> String {
+    if position == 0 {
+        return value.to_owned();
+    }
+    let mut parts: Vec<&str> = path.split('/').collect();
+    let start = usize::from(parts.first() == Some(&""));
+    match parts.get_mut(position - 1 + start) {
+        Some(part) => *part = value,
+        None => parts.push(value),
+    }
+    parts.join("/")
 }
 
 /// Runs `transformers`.
@@ -154,13 +226,7 @@ fn apply(run: &Run<'_>, root: &Root<'_>, plugin: &Resource, set: &mut Set) -> Re
             replacements::run(run, root, &entries, set)
         }
         "LegacyOrderTransformer" => order::sort(set.change(), None),
-        "SortOrderTransformer" => {
-            let options = field("sortOptions").map(|value| parts::sort_options(reader, value)).transpose()?;
-            match options {
-                Some(options) => order::sort(set.change(), Some(&options)),
-                None => Ok(()),
-            }
-        }
+        "ValueAddTransformer" => add_value(run, plugin, set),
         "HashTransformer" => Ok(()),
         _ => Err(unknown(plugin, "transformer")),
     }
@@ -170,7 +236,7 @@ fn affix_with(
     run: &Run<'_>,
     text: Option<Text>,
     which: Affix,
-    specs: &[crate::kustomize::fields::FieldSpec],
+    specs: &[FieldSpec],
     set: &mut Set,
 ) -> Result<(), Failure> {
     match text.filter(|text| !text.is_empty()) {

@@ -69,7 +69,7 @@ fn pieces(text: &str, file: FileId) -> Result<Vec<(usize, usize)>, LoadError> {
             let message = "a document separator with text behind it".to_owned();
             return Err(LoadError { span, message, malformed: false });
         }
-        pieces.push((start, at));
+        pieces.push((start, at + 1));
         start = end + 1;
         from = start;
     }

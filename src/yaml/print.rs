@@ -46,6 +46,9 @@ pub fn typed(node: &Datum) -> Result<Printed<'_>, PrintError> {
     let refuse = |what: &str| Err(PrintError { origin: node.origin, message: format!("`{text}` is no {what}") });
     let string = || Ok(Printed::Text(text.into()));
     let implied = || scalar::tag(text);
+    if node.quoting == Quoting::Folded && text.contains('\n') && matches!(node.tag, Tag::Str | Tag::Empty) {
+        return Ok(Printed::Text(refolded(text).into()));
+    }
     match node.tag {
         Tag::Str | Tag::Other | Tag::Merge | Tag::Map | Tag::Seq => string(),
         _ if node.quoting != Quoting::Plain && (node.tag == Tag::Empty || node.tag == implied()) => string(),
@@ -82,6 +85,59 @@ fn resolved<'a>(text: &'a str, tag: Tag, node: &Datum) -> Result<Printed<'a>, Pr
         Tag::Timestamp => Printed::Text(scalar::timestamp(text).unwrap_or_else(|| text.to_owned()).into()),
         _ => Printed::Text(text.into()),
     })
+}
+
+/// What becomes of a folded scalar (`>`) when go-yaml writes it as one and reads it again. Before a line that is indented
+/// further it writes a line feed too many; fixture `folded-text`.
+fn refolded(text: &str) -> String {
+    let allowed = Allowed::of(text);
+    if !allowed.block {
+        return text.to_owned();
+    }
+    let is_blank = |char: Option<char>| matches!(char, Some(' ' | '\t'));
+    let starts_blank = matches!(text.chars().find(|char| *char != '\n'), None | Some(' ' | '\t'));
+    let (mut written, mut breaks, mut leading_spaces) = (String::with_capacity(text.len() + 16), true, true);
+    for char in text.chars() {
+        if char == '\n' {
+            if !breaks && !leading_spaces && !starts_blank {
+                written.push('\n');
+            }
+            written.push('\n');
+            breaks = true;
+        } else {
+            if breaks {
+                leading_spaces = is_blank(Some(char));
+            }
+            written.push(char);
+            breaks = false;
+        }
+    }
+    let (mut read, mut leading_break, mut leading_blank) = (String::with_capacity(text.len()), false, false);
+    let mut trailing = 0;
+    for line in written.split('\n') {
+        if line.is_empty() {
+            trailing += 1;
+            continue;
+        }
+        let blank = is_blank(line.chars().next());
+        // The first empty line is the break of the line before it.
+        if leading_break && (leading_blank || blank) {
+            read.push('\n');
+        } else if leading_break && trailing == 0 {
+            read.push(' ');
+        }
+        read.extend(std::iter::repeat_n('\n', trailing));
+        read.push_str(line);
+        (leading_break, leading_blank, trailing) = (true, blank, 0);
+    }
+    let ends = text.len() - text.trim_end_matches('\n').len();
+    match ends {
+        0 => {}
+        1 if ends < text.len() => read.push('\n'),
+        // The last piece of the split is no line.
+        _ => read.extend(std::iter::repeat_n('\n', trailing)),
+    }
+    read
 }
 
 /// A number as Go's `strconv` writes it with `%g`: the shortest digits that read back as the same number.
