@@ -5,7 +5,7 @@ use compact_str::CompactString;
 use crate::diag::{Code, Diagnostic, closest};
 use crate::kustomize::diags::{Failure, at, codes};
 use crate::source::Origin;
-use crate::yaml::data::{Datum, Quoting, Tag};
+use crate::yaml::data::{Datum, Tag};
 use crate::yaml::print::{self, Printed, float_text};
 
 /// A text and where it stands.
@@ -53,7 +53,7 @@ pub(super) fn typed_1_1(node: &Datum) -> Result<Printed<'_>, Failure> {
         "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
         _ => None,
     };
-    if node.quoting == Quoting::Plain && matches!(node.tag, Tag::Str | Tag::Empty) {
+    if !node.quoting.is_quoted() && matches!(node.tag, Tag::Str | Tag::Empty) {
         if let Some(value) = boolean(node.text()) {
             return Ok(Printed::Bool(value));
         }

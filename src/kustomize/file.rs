@@ -25,6 +25,8 @@ const FIELDS: &[&str] = &[
 pub(super) struct Kustomization {
     /// The start of the file, for what is missing in it.
     pub(super) origin: Origin,
+    /// The name of the file.
+    pub(super) name: &'static str,
     pub(super) is_component: bool,
     pub(super) openapi_path: Option<Text>,
     pub(super) openapi_version: Option<Text>,
@@ -142,6 +144,7 @@ impl Kustomization {
     fn empty(origin: Origin) -> Self {
         Self {
             origin,
+            name: "",
             is_component: false,
             openapi_path: None,
             openapi_version: None,

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::diag::Diagnostic;
 use crate::kustomize::diags::{Failure, codes, failure};
 use crate::kustomize::layer::{Accumulated, Run};
+use crate::kustomize::metadata::{ORIGIN, TRANSFORMATIONS};
 use crate::kustomize::origin::Step;
 use crate::kustomize::order;
 use crate::kustomize::references;
@@ -26,7 +27,7 @@ pub(super) fn build(session: &Session<'_>, directory: &str) -> Result<Vec<Arc<Re
         return Err(Box::new(Diagnostic::error(&codes::PATH, message)));
     };
     let mut run = Run::new(session);
-    let root = Root { directory: &directory, parent: None };
+    let root = Root { directory: &directory, trail: "", parent: None };
     let file = run.load(&directory)?;
     run.set_openapi(&root, &file)?;
     run.metadata = file.build_metadata.iter().map(|word| word.text.to_string()).collect();
@@ -148,8 +149,6 @@ const BUILD_ANNOTATIONS: &[&str] = &[
     "config.k8s.io/id",
 ];
 
-const ORIGIN: &str = "config.kubernetes.io/origin";
-const TRANSFORMATIONS: &str = "alpha.config.kubernetes.io/transformations";
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
 /// The label, and the annotations as strings without Kustomize's own.

@@ -9,6 +9,7 @@ use crate::kustomize::decode::Text;
 use crate::kustomize::diags::{Failure, codes, failure};
 use crate::kustomize::file::Kustomization;
 use crate::kustomize::layer::Run;
+use crate::kustomize::metadata;
 use crate::kustomize::order::described;
 use crate::kustomize::origin::Step;
 use crate::kustomize::parts::{GeneratorArgs, GeneratorOptions};
@@ -22,7 +23,11 @@ use crate::yaml::data::{Content, Datum, Quoting, Tag};
 pub(super) fn run(run: &Run<'_>, root: &Root<'_>, file: &Kustomization, set: &mut Set) -> Result<(), Failure> {
     for args in file.config_maps.iter().chain(&file.secrets) {
         let args = GeneratorArgs { options: united(&args.options, &file.generator_options), ..args.clone() };
-        let resource = generated(run, root, &args)?;
+        let mut resource = generated(run, root, &args)?;
+        let kind = if args.is_secret { "SecretGenerator" } else { "ConfigMapGenerator" };
+        if let Some(by) = run.configured(root, file, kind) {
+            metadata::generated(&mut resource, &by);
+        }
         absorb(run, resource, args.origin, set)?;
     }
     Ok(())
@@ -264,6 +269,7 @@ pub(super) fn absorb(run: &Run<'_>, mut new: Resource, origin: Origin, set: &mut
         for field in ["data", "binaryData"] {
             merge_data(&mut new.root, &base, field, origin);
         }
+        metadata::keep(&old, &mut new);
     }
     new.behavior = old.behavior;
     set.change()[at] = Arc::new(new);

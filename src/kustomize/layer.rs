@@ -11,6 +11,7 @@ use crate::kustomize::diags::{Failure, at, codes, failure};
 use crate::kustomize::fields::Config;
 use crate::kustomize::file::Kustomization;
 use crate::kustomize::generate;
+use crate::kustomize::metadata::{self, Configured};
 use crate::kustomize::parts::Variable;
 use crate::kustomize::plugins;
 use crate::kustomize::resource::Resource;
@@ -120,7 +121,8 @@ impl<'a> Run<'a> {
             }
         };
         let (document, _) = session.document(path)?;
-        let file = Kustomization::decode(&document, &mut |diagnostic| session.warn(diagnostic))?;
+        let mut file = Kustomization::decode(&document, &mut |diagnostic| session.warn(diagnostic))?;
+        file.name = FILE_NAMES.into_iter().find(|name| path.ends_with(name)).unwrap_or_default();
         let file = Arc::new(file);
         let known = directory.to_owned();
         self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(known, file.clone());
@@ -142,13 +144,13 @@ impl<'a> Run<'a> {
             return Err(Box::new(failure.help("commit the chart's output: `helm template`")));
         }
         generate::run(self, root, file, &mut so_far.set)?;
-        plugins::generate(self, root, &file.generators, &mut so_far.set)?;
+        plugins::generate(self, root, file, &mut so_far.set)?;
         for component in &file.components {
             so_far = self.include(root, component, Some(so_far))?;
         }
         transform::run(self, root, file, &so_far.config, &mut so_far.set)?;
-        plugins::transform(self, root, &file.transformers, &mut so_far.set)?;
-        plugins::validate(self, root, &file.validators, &mut so_far.set)?;
+        plugins::transform(self, root, file, &mut so_far.set)?;
+        plugins::validate(self, root, file, &mut so_far.set)?;
         variables::bind(&file.variables, &mut so_far)?;
         Ok(so_far)
     }
@@ -201,7 +203,8 @@ impl<'a> Run<'a> {
         component_of: Option<Accumulated>,
     ) -> Result<Accumulated, Failure> {
         let directory = root.include(self.session, path)?;
-        let below = Root { directory: &directory, parent: Some(root) };
+        let trail = root.spelled(path);
+        let below = Root { directory: &directory, trail: &trail, parent: Some(root) };
         let chained = |failure: Failure| Box::new(at(*failure, path.origin, "included here"));
         let file = self.load(&directory).map_err(chained)?;
         self.set_openapi(&below, &file).map_err(chained)?;
@@ -219,8 +222,13 @@ impl<'a> Run<'a> {
     }
 
     /// A resource as it goes into a set: with the annotation of where it came from, if the root wants one.
-    fn noted(&self, resource: &Arc<Resource>, _root: &Root<'_>, _path: &Text) -> Arc<Resource> {
-        resource.clone()
+    fn noted(&self, resource: &Arc<Resource>, root: &Root<'_>, path: &Text) -> Arc<Resource> {
+        if self.metadata.is_empty() { resource.clone() } else { metadata::from_file(resource, &root.spelled(path)) }
+    }
+
+    /// A field of a kustomization as the annotations call it; `None` where the root wants none.
+    pub(super) fn configured(&self, root: &Root<'_>, file: &Kustomization, kind: &str) -> Option<Configured> {
+        (!self.metadata.is_empty()).then(|| Configured::field(&root.spelled(file.name), kind))
     }
 
     /// The resources of a text within a kustomization; `None` where it is no manifest.

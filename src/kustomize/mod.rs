@@ -17,6 +17,7 @@ mod json_patch;
 mod layer;
 mod manifest;
 mod merge;
+mod metadata;
 mod names;
 mod order;
 mod origin;

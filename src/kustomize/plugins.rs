@@ -6,9 +6,10 @@ use crate::kube::Gvk;
 use crate::kustomize::decode::{PLUGIN, Text};
 use crate::kustomize::diags::{Failure, codes, failure};
 use crate::kustomize::fields::{FieldSpec, Made, visit};
-use crate::kustomize::file::field_specs;
+use crate::kustomize::file::{Kustomization, ReplacementEntry, field_specs};
 use crate::kustomize::generate::{absorb, generated};
 use crate::kustomize::layer::{Accumulated, Run};
+use crate::kustomize::metadata::Configured;
 use crate::kustomize::names::{Affix, affix};
 use crate::kustomize::order;
 use crate::kustomize::origin::Step;
@@ -18,17 +19,28 @@ use crate::kustomize::roots::Root;
 use crate::kustomize::select::Matcher;
 use crate::kustomize::set::Set;
 use crate::kustomize::transform::{self, Namespacing, Subjects};
-use crate::kustomize::{file::ReplacementEntry, images, patches, replacements};
+use crate::kustomize::{images, metadata, patches, replacements};
 use crate::source::Change;
 use crate::yaml::data::{Datum, Tag};
 
 /// The resources that configure plugins: written in the list, or in files and directories it names.
-fn configured(run: &Run<'_>, root: &Root<'_>, entries: &[Text]) -> Result<Vec<Arc<Resource>>, Failure> {
+fn configured(
+    run: &Run<'_>,
+    root: &Root<'_>,
+    file: &Kustomization,
+    entries: &[Text],
+) -> Result<Vec<Arc<Resource>>, Failure> {
     let mut all = Accumulated::empty();
     let mut paths = Vec::new();
     for entry in entries {
         match run.inline(entry).filter(|_| entry.contains(':')) {
-            Some(resources) => all.set.append_all(resources.into_iter().map(Arc::new))?,
+            Some(resources) => all.set.append_all(resources.into_iter().map(|resource| {
+                let resource = Arc::new(resource);
+                if run.metadata.is_empty() {
+                    return resource;
+                }
+                metadata::from_file(&resource, &root.spelled(file.name))
+            }))?,
             None => paths.push(entry.clone()),
         }
     }
@@ -43,8 +55,8 @@ fn unknown(resource: &Resource, what: &str) -> Failure {
 }
 
 /// Runs `generators`.
-pub(super) fn generate(run: &Run<'_>, root: &Root<'_>, entries: &[Text], set: &mut Set) -> Result<(), Failure> {
-    for plugin in configured(run, root, entries)? {
+pub(super) fn generate(run: &Run<'_>, root: &Root<'_>, file: &Kustomization, set: &mut Set) -> Result<(), Failure> {
+    for plugin in configured(run, root, file, &file.generators)? {
         if (plugin.api_version(), plugin.kind()) == ("builtin", "IAMPolicyGenerator") {
             absorb(run, service_account(run, &plugin)?, plugin.root.origin, set)?;
             continue;
@@ -61,7 +73,10 @@ pub(super) fn generate(run: &Run<'_>, root: &Root<'_>, entries: &[Text], set: &m
                 *place = PLUGIN.text(value, key)?.filter(|text| !text.is_empty());
             }
         }
-        let resource = generated(run, root, &args)?;
+        let mut resource = generated(run, root, &args)?;
+        if let Some(by) = Configured::plugin(&plugin) {
+            metadata::generated(&mut resource, &by);
+        }
         absorb(run, resource, args.origin, set)?;
     }
     Ok(())
@@ -117,32 +132,31 @@ fn add_value(run: &Run<'_>, plugin: &Resource, set: &mut Set) -> Result<(), Fail
     Ok(())
 }
 
-/// A path with one of its parts set: the whole text for 0, parts from 1; those beyond the end are appended.
+/// A path with one more part: the text alone for 0, else before the part of that number, or at the end.
 fn with_part(path: &str, value: &str, position: usize) -> String {
     if position == 0 {
         return value.to_owned();
     }
-    let mut parts: Vec<&str> = path.split('/').collect();
-    let start = usize::from(parts.first() == Some(&""));
-    match parts.get_mut(position - 1 + start) {
-        Some(part) => *part = value,
-        None => parts.push(value),
-    }
-    parts.join("/")
+    let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    parts.insert((position - 1).min(parts.len()), value);
+    format!("{}{}", if path.starts_with('/') { "/" } else { "" }, parts.join("/"))
 }
 
 /// Runs `transformers`.
-pub(super) fn transform(run: &Run<'_>, root: &Root<'_>, entries: &[Text], set: &mut Set) -> Result<(), Failure> {
-    for plugin in configured(run, root, entries)? {
+pub(super) fn transform(run: &Run<'_>, root: &Root<'_>, file: &Kustomization, set: &mut Set) -> Result<(), Failure> {
+    for plugin in configured(run, root, file, &file.transformers)? {
         apply(run, root, &plugin, set)?;
         set.drop_gone();
+        if let Some(by) = Configured::plugin(&plugin) {
+            metadata::transformed(set, &by);
+        }
     }
     Ok(())
 }
 
 /// Runs `validators`: transformers that may change nothing but one label.
-pub(super) fn validate(run: &Run<'_>, root: &Root<'_>, entries: &[Text], set: &mut Set) -> Result<(), Failure> {
-    for plugin in configured(run, root, entries)? {
+pub(super) fn validate(run: &Run<'_>, root: &Root<'_>, file: &Kustomization, set: &mut Set) -> Result<(), Failure> {
+    for plugin in configured(run, root, file, &file.validators)? {
         let before: Vec<Arc<Resource>> = set.resources().to_vec();
         apply(run, root, &plugin, set)?;
         let same = before.len() == set.resources().len()

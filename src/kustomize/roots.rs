@@ -10,6 +10,8 @@ use crate::kustomize::session::Session;
 pub(super) struct Root<'a> {
     /// The path in the tree, links resolved.
     pub(super) directory: &'a str,
+    /// The path from the build's root as the `resources` and `components` on the way spell it; empty for the root.
+    pub(super) trail: &'a str,
     pub(super) parent: Option<&'a Root<'a>>,
 }
 
@@ -45,6 +47,19 @@ fn is_within(path: &str, directory: &str) -> bool {
 }
 
 impl Root<'_> {
+    /// A path that this kustomization names, as the build's root would spell it.
+    pub(super) fn spelled(&self, path: &str) -> String {
+        let mut parts: Vec<&str> = Vec::new();
+        for part in self.trail.split('/').chain(path.split('/')) {
+            match part {
+                "" | "." => {}
+                ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
+                part => parts.push(part),
+            }
+        }
+        parts.join("/")
+    }
+
     /// The path of a file that the kustomization names, links resolved.
     pub(super) fn file(&self, session: &Session<'_>, path: &Text) -> Result<String, Failure> {
         let missing = || refuse(path, format!("no file `{}`", &**path), "no such file");

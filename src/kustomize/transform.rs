@@ -12,7 +12,8 @@ use crate::kustomize::file::Kustomization;
 use crate::kustomize::layer::Run;
 use crate::kustomize::names::{self, Affix};
 use crate::kustomize::origin::Step;
-use crate::kustomize::parts::Replica;
+use crate::kustomize::metadata;
+use crate::kustomize::parts::{Label, Replica};
 use crate::kustomize::resource::Resource;
 use crate::kustomize::roots::Root;
 use crate::kustomize::set::Set;
@@ -28,52 +29,84 @@ pub(super) fn run(
     config: &Config,
     set: &mut Set,
 ) -> Result<(), Failure> {
-    patches::strategic_merges(run, root, &file.patches_strategic_merge, set)?;
+    let done = |set: &mut Set, kind: &str| {
+        set.drop_gone();
+        if let Some(by) = run.configured(root, file, kind) {
+            metadata::transformed(set, &by);
+        }
+    };
+    if !file.patches_strategic_merge.is_empty() {
+        patches::strategic_merges(run, root, &file.patches_strategic_merge, set)?;
+        done(set, "PatchStrategicMergeTransformer");
+    }
     for patch in &file.patches {
         patches::apply(run, root, patch, set)?;
+        done(set, "PatchTransformer");
     }
     if let Some(namespace) = &file.namespace {
         set_namespace(run, namespace, &config.namespace, &Namespacing::default(), set)?;
+        done(set, "NamespaceTransformer");
     }
     if let Some(prefix) = &file.name_prefix {
         names::affix(run, prefix, Affix::Prefix, &config.name_prefix, set)?;
+        done(set, "PrefixTransformer");
     }
     if let Some(suffix) = &file.name_suffix {
         names::affix(run, suffix, Affix::Suffix, &config.name_suffix, set)?;
+        done(set, "SuffixTransformer");
     }
-    let release = run.session.options.release;
     for label in &file.labels {
-        if let Some(origin) = label.volume_claims.filter(|_| !release.labels_volume_claims()) {
-            let message = "`includeVolumeClaimTemplates` is a field of Kustomize 5.8.2 and later";
-            return Err(failure(&codes::KUSTOMIZATION, message, origin, "unknown to 5.8.1"));
-        }
-        let origin = label.pairs.first().map_or(file.origin, |(key, _)| key.origin);
-        let mut specs = merge_all(label.fields.clone(), &config.labels, origin)?;
-        if label.include_selectors {
-            specs = merge_all(specs, &config.common_labels, origin)?;
-        } else {
-            if label.include_templates {
-                specs = merge_all(specs, &config.template_labels, origin)?;
-            }
-            if label.include_volume_claims {
-                specs = merge_all(specs, &config.volume_claim_labels, origin)?;
-            }
-            specs = merge_all(specs, &[FieldSpec::new(Gvk::default(), "metadata/labels", true)], origin)?;
-        }
+        let specs = label_specs(run, file, label, config)?;
         set_entries(run, &label.pairs, &specs, Step::Labels, set)?;
+        done(set, "LabelTransformer");
     }
-    set_entries(run, &file.common_labels, &config.common_labels, Step::Labels, set)?;
-    set_entries(run, &file.common_annotations, &config.common_annotations, Step::Annotations, set)?;
+    if !file.labels.is_empty() || !file.common_labels.is_empty() {
+        set_entries(run, &file.common_labels, &config.common_labels, Step::Labels, set)?;
+        done(set, "LabelTransformer");
+    }
+    if !file.common_annotations.is_empty() {
+        set_entries(run, &file.common_annotations, &config.common_annotations, Step::Annotations, set)?;
+        done(set, "AnnotationsTransformer");
+    }
     for patch in &file.patches_json6902 {
         patches::json(run, root, patch, set)?;
+        done(set, "PatchJson6902Transformer");
     }
     for replica in &file.replicas {
         scale(run, replica, &config.replicas, set)?;
+        done(set, "ReplicaCountTransformer");
     }
     for image in &file.images {
         images::set(run, image, &config.images, set)?;
+        done(set, "ImageTagTransformer");
     }
-    replacements::run(run, root, &file.replacements, set)
+    if !file.replacements.is_empty() {
+        replacements::run(run, root, &file.replacements, set)?;
+        done(set, "ReplacementTransformer");
+    }
+    Ok(())
+}
+
+/// Where an entry of `labels` goes.
+fn label_specs(
+    run: &Run<'_>,
+    file: &Kustomization,
+    label: &Label,
+    config: &Config,
+) -> Result<Vec<FieldSpec>, Failure> {
+    if let Some(origin) = label.volume_claims.filter(|_| !run.session.options.release.labels_volume_claims()) {
+        let message = "`includeVolumeClaimTemplates` is a field of Kustomize 5.8.2 and later";
+        return Err(failure(&codes::KUSTOMIZATION, message, origin, "unknown to 5.8.1"));
+    }
+    let origin = label.pairs.first().map_or(file.origin, |(key, _)| key.origin);
+    let specs = merge_all(label.fields.clone(), &config.labels, origin)?;
+    if label.include_selectors {
+        return merge_all(specs, &config.common_labels, origin);
+    }
+    let templates = if label.include_templates { &config.template_labels[..] } else { &[] };
+    let claims = if label.include_volume_claims { &config.volume_claim_labels[..] } else { &[] };
+    let specs = merge_all(merge_all(specs, templates, origin)?, claims, origin)?;
+    merge_all(specs, &[FieldSpec::new(Gvk::default(), "metadata/labels", true)], origin)
 }
 
 /// Sets entries of labels or annotations.

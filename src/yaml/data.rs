@@ -51,6 +51,15 @@ pub enum Quoting {
     Literal,
     /// `>`
     Folded,
+    /// Of a collection: between braces or brackets.
+    Flow,
+}
+
+impl Quoting {
+    /// Whether it makes a string of any scalar.
+    pub fn is_quoted(self) -> bool {
+        !matches!(self, Self::Plain | Self::Flow)
+    }
 }
 
 /// What a node holds.

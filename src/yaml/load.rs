@@ -136,11 +136,19 @@ impl Builder<'_> {
                 self.place(node, range.start)
             }
             Event::SequenceStart(_, anchor, _) => {
-                self.open(Frame::Sequence { node: Datum::sequence(origin), anchor }, range.start)
+                let mut node = Datum::sequence(origin);
+                if self.text[range.start..].starts_with('[') {
+                    node.quoting = Quoting::Flow;
+                }
+                self.open(Frame::Sequence { node, anchor }, range.start)
             }
             Event::MappingStart(_, anchor, _) => {
                 let flow = self.text[range.start..].starts_with('{');
-                self.open(Frame::Mapping { node: Datum::mapping(origin), anchor, key: None, flow }, range.start)
+                let mut node = Datum::mapping(origin);
+                if flow {
+                    node.quoting = Quoting::Flow;
+                }
+                self.open(Frame::Mapping { node, anchor, key: None, flow }, range.start)
             }
             Event::SequenceEnd | Event::MappingEnd => match self.stack.pop() {
                 Some(Frame::Sequence { node, anchor }) => self.close(node, anchor, range.start),

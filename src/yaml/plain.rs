@@ -23,12 +23,17 @@ fn node(value: &Datum, indent: usize, inline: bool, out: &mut String) {
         }
     };
     match &value.content {
+        Content::Mapping(_) | Content::Sequence(_) if value.quoting == Quoting::Flow => flow(value, out),
         Content::Mapping(pairs) if !pairs.is_empty() => {
             for (at, (key, value)) in pairs.iter().enumerate() {
                 line(out, at == 0);
                 text(key, indent, out);
                 out.push(':');
                 match &value.content {
+                    Content::Mapping(_) | Content::Sequence(_) if value.quoting == Quoting::Flow => {
+                        out.push(' ');
+                        flow(value, out);
+                    }
                     Content::Mapping(pairs) if !pairs.is_empty() => node(value, indent + 2, false, out),
                     Content::Sequence(items) if !items.is_empty() => node(value, indent, false, out),
                     _ => {
@@ -51,6 +56,31 @@ fn node(value: &Datum, indent: usize, inline: bool, out: &mut String) {
     }
 }
 
+/// `{a: b}` and `[a, b]`, on one line.
+fn flow(value: &Datum, out: &mut String) {
+    match &value.content {
+        Content::Mapping(pairs) => {
+            out.push('{');
+            for (at, (key, value)) in pairs.iter().enumerate() {
+                out.push_str(if at > 0 { ", " } else { "" });
+                text(key, 0, out);
+                out.push_str(": ");
+                flow(value, out);
+            }
+            out.push('}');
+        }
+        Content::Sequence(items) => {
+            out.push('[');
+            for (at, item) in items.iter().enumerate() {
+                out.push_str(if at > 0 { ", " } else { "" });
+                flow(item, out);
+            }
+            out.push(']');
+        }
+        Content::Scalar(_) => text(value, 0, out),
+    }
+}
+
 fn text(value: &Datum, indent: usize, out: &mut String) {
     let text = value.text();
     match value.quoting {
@@ -65,13 +95,13 @@ fn text(value: &Datum, indent: usize, out: &mut String) {
             out.push('\'');
         }
         Quoting::Literal | Quoting::Folded => block(text, indent, out),
-        Quoting::Plain if text.contains('\n') => block(text, indent, out),
-        Quoting::Plain if value.tag == Tag::Str && scalar::tag(text) != Tag::Str => {
+        Quoting::Plain | Quoting::Flow if text.contains('\n') => block(text, indent, out),
+        Quoting::Plain | Quoting::Flow if value.tag == Tag::Str && scalar::tag(text) != Tag::Str => {
             out.push('"');
             out.push_str(text);
             out.push('"');
         }
-        Quoting::Plain => out.push_str(text),
+        Quoting::Plain | Quoting::Flow => out.push_str(text),
     }
 }
 

@@ -51,7 +51,7 @@ pub fn typed(node: &Datum) -> Result<Printed<'_>, PrintError> {
     }
     match node.tag {
         Tag::Str | Tag::Other | Tag::Merge | Tag::Map | Tag::Seq => string(),
-        _ if node.quoting != Quoting::Plain && (node.tag == Tag::Empty || node.tag == implied()) => string(),
+        _ if node.quoting.is_quoted() && (node.tag == Tag::Empty || node.tag == implied()) => string(),
         Tag::Empty => resolved(text, implied(), node),
         Tag::Binary => match base64_decoded(text) {
             Some(bytes) => match String::from_utf8(bytes) {
@@ -656,7 +656,7 @@ fn is_printable(char: char) -> bool {
 fn key_text(key: &Datum) -> Result<&str, PrintError> {
     let is_string = match (&key.content, key.tag) {
         (Content::Scalar(_), Tag::Str | Tag::Other | Tag::Merge) => true,
-        (Content::Scalar(text), Tag::Empty) => key.quoting != Quoting::Plain || scalar::tag(text) == Tag::Str,
+        (Content::Scalar(text), Tag::Empty) => key.quoting.is_quoted() || scalar::tag(text) == Tag::Str,
         _ => false,
     };
     if is_string {
