@@ -1,7 +1,8 @@
 //! One kustomization, bases first: what it reads, generates and changes, in Kustomize's order.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::prelude::*;
 
 use crate::diag::Diagnostic;
 use crate::kube::schema::OpenApi;
@@ -15,7 +16,7 @@ use crate::kustomize::metadata::{self, Configured};
 use crate::kustomize::parts::Variable;
 use crate::kustomize::plugins;
 use crate::kustomize::resource::Resource;
-use crate::kustomize::roots::{FILE_NAMES, Root};
+use crate::kustomize::roots::{FILE_NAMES, Root, normal};
 use crate::kustomize::session::Session;
 use crate::kustomize::set::Set;
 use crate::kustomize::transform;
@@ -47,24 +48,42 @@ pub(super) enum InForce {
     Custom(Arc<OpenApi>),
 }
 
+impl InForce {
+    fn is_same(&self, other: &InForce) -> bool {
+        match (self, other) {
+            (Self::Custom(a), Self::Custom(b)) => Arc::ptr_eq(a, b),
+            (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
+        }
+    }
+}
+
 /// A build of one root.
 #[derive(Debug)]
 pub(super) struct Run<'a> {
     pub(super) session: &'a Session<'a>,
     openapi: Mutex<InForce>,
-    files: Mutex<HashMap<String, Arc<Kustomization>>>,
     /// The root's `buildMetadata`, which rules all below it.
     pub(super) metadata: Vec<String>,
 }
 
 impl<'a> Run<'a> {
     pub(super) fn new(session: &'a Session<'a>) -> Self {
-        Self { session, openapi: Mutex::default(), files: Mutex::default(), metadata: Vec::new() }
+        Self { session, openapi: Mutex::default(), metadata: Vec::new() }
+    }
+
+    /// A part of this build that can go on by itself, as long as it sets no schema.
+    fn branch(&self) -> Self {
+        let openapi = Mutex::new(self.schema_in_force().clone());
+        Self { session: self.session, openapi, metadata: self.metadata.clone() }
+    }
+
+    fn schema_in_force(&self) -> std::sync::MutexGuard<'_, InForce> {
+        self.openapi.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The custom schema in force.
     pub(super) fn openapi(&self) -> Option<Arc<OpenApi>> {
-        match &*self.openapi.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &*self.schema_in_force() {
             InForce::Custom(document) => Some(document.clone()),
             _ => None,
         }
@@ -73,7 +92,7 @@ impl<'a> Run<'a> {
     /// Sets the schema that a kustomization names, unless one is in force already.
     pub(super) fn set_openapi(&self, root: &Root<'_>, file: &Kustomization) -> Result<(), Failure> {
         let path = file.openapi_path.as_ref().map(|path| Ok::<_, Failure>((path, root.file(self.session, path)?))).transpose()?;
-        let mut in_force = self.openapi.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut in_force = self.schema_in_force();
         if !matches!(*in_force, InForce::Unset) {
             return Ok(());
         }
@@ -99,10 +118,11 @@ impl<'a> Run<'a> {
 
     /// The kustomization file of a directory.
     pub(super) fn load(&self, directory: &str) -> Result<Arc<Kustomization>, Failure> {
-        if let Some(known) = self.files.lock().unwrap_or_else(PoisonError::into_inner).get(directory) {
-            return Ok(known.clone());
-        }
         let session = self.session;
+        session.kustomization(directory, || Self::read(session, directory))
+    }
+
+    fn read(session: &Session<'_>, directory: &str) -> Result<Kustomization, Failure> {
         let paths = FILE_NAMES.map(|name| join(directory, name));
         let there: Vec<_> = paths.iter().filter(|path| session.tree.has_file(path)).collect();
         let shown = match session.shown(directory) {
@@ -123,9 +143,6 @@ impl<'a> Run<'a> {
         let (document, _) = session.document(path)?;
         let mut file = Kustomization::decode(&document, &mut |diagnostic| session.warn(diagnostic))?;
         file.name = FILE_NAMES.into_iter().find(|name| path.ends_with(name)).unwrap_or_default();
-        let file = Arc::new(file);
-        let known = directory.to_owned();
-        self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(known, file.clone());
         Ok(file)
     }
 
@@ -162,7 +179,18 @@ impl<'a> Run<'a> {
         paths: &[Text],
         so_far: &mut Accumulated,
     ) -> Result<(), Failure> {
-        for path in paths {
+        let mut ahead = self.ahead(root, paths);
+        for (index, path) in paths.iter().enumerate() {
+            if let Some((more, in_force)) = ahead.get_mut(index).and_then(Option::take) {
+                // What was built ahead stands unless a kustomization before it has set the schema since.
+                let mut now = self.schema_in_force();
+                if matches!(*now, InForce::Unset) || !matches!(in_force, InForce::Unset) && in_force.is_same(&now) {
+                    *now = in_force;
+                    drop(now);
+                    Self::take(so_far, more?, path)?;
+                    continue;
+                }
+            }
             let as_file = match root.file(self.session, path) {
                 Ok(real) => match &*self.session.manifest(&real) {
                     Ok(resources) => {
@@ -186,13 +214,38 @@ impl<'a> Run<'a> {
             if let Some(failure) = directory {
                 return Err(failure);
             }
-            let more = self.include(root, path, None)?;
-            let chained = |failure: Failure| Box::new(at(*failure, path.origin, "included here"));
-            so_far.set.append_all(more.set.into_list()).map_err(chained)?;
-            so_far.config = Arc::new(merged(&so_far.config, &more.config, path.origin)?);
-            variables::merge(&mut so_far.variables, more.variables)?;
+            Self::take(so_far, self.include(root, path, None)?, path)?;
         }
         Ok(())
+    }
+
+    /// Takes in what a base has come to.
+    fn take(so_far: &mut Accumulated, base: Accumulated, path: &Text) -> Result<(), Failure> {
+        let chained = |failure: Failure| Box::new(at(*failure, path.origin, "included here"));
+        so_far.set.append_all(base.set.into_list()).map_err(chained)?;
+        so_far.config = merged(&so_far.config, &base.config, path.origin)?;
+        variables::merge(&mut so_far.variables, base.variables)
+    }
+
+    /// Builds the directories among the entries side by side, where there are several. What comes out is used in the
+    /// order of the entries.
+    fn ahead(&self, root: &Root<'_>, paths: &[Text]) -> Vec<Option<(Result<Accumulated, Failure>, InForce)>> {
+        let is_directory = |path: &Text| {
+            let real = normal(root.directory, path).filter(|_| !path.starts_with('/'));
+            real.is_some_and(|real| self.session.directory(&real).is_some())
+        };
+        if paths.len() < 2 || paths.iter().filter(|path| is_directory(path)).nth(1).is_none() {
+            return Vec::new();
+        }
+        let build = |path: &Text| {
+            is_directory(path).then(|| {
+                let branch = self.branch();
+                let built = branch.include(root, path, None);
+                let in_force = branch.schema_in_force().clone();
+                (built, in_force)
+            })
+        };
+        paths.par_iter().map(build).collect()
     }
 
     /// Builds a directory: a component on top of what is there, anything else on its own.
@@ -249,9 +302,10 @@ impl<'a> Run<'a> {
     }
 }
 
-fn merged(own: &Arc<Config>, more: &Arc<Config>, origin: Origin) -> Result<Config, Failure> {
-    if Arc::ptr_eq(own, more) {
-        return Ok((**own).clone());
+/// The field specs of two kustomizations; nearly always both have the same ones.
+fn merged(own: &Arc<Config>, more: &Arc<Config>, origin: Origin) -> Result<Arc<Config>, Failure> {
+    if Arc::ptr_eq(own, more) || **own == Config::default() {
+        return Ok(more.clone());
     }
-    own.merge(more, origin)
+    Ok(Arc::new(own.merge(more, origin)?))
 }

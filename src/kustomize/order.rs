@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use compact_str::CompactString;
+
 use crate::kube::Gvk;
 use crate::kustomize::diags::{Failure, codes, failure};
 use crate::kustomize::parts::SortOptions;
@@ -33,6 +35,11 @@ pub(super) fn default_rank(kind: &str) -> i32 {
 pub(super) fn gvk_text(gvk: &Gvk) -> String {
     let or = |text: &str, none: &str| if text.is_empty() { none.to_owned() } else { text.to_owned() };
     format!("{}_{}_{}", or(&gvk.group, "~G"), or(&gvk.version, "~V"), or(&gvk.kind, "~K"))
+}
+
+/// The order of [`gvk_text`], worked out without the texts where kinds are the same, as they mostly are.
+fn compare_kinds(a: &Gvk, b: &Gvk) -> std::cmp::Ordering {
+    if a == b { std::cmp::Ordering::Equal } else { gvk_text(a).cmp(&gvk_text(b)) }
 }
 
 /// Sorts by the options of the root; the legacy order without any.
@@ -66,19 +73,22 @@ pub(super) fn sort(resources: &mut Vec<Arc<Resource>>, options: Option<&SortOpti
         .into_iter()
         .map(|resource| {
             let id = resource.id();
-            let namespace = match resource.namespace() {
-                "" => "~X".to_owned(),
-                namespace => namespace.to_owned(),
-            };
-            (rank(&id.gvk.kind), gvk_text(&id.gvk), namespace, id, resource)
+            let namespace = CompactString::from(match resource.namespace() {
+                "" => "~X",
+                namespace => namespace,
+            });
+            (rank(&id.gvk.kind), namespace, id, resource)
         })
         .collect();
     keyed.sort_by(|a, b| {
-        let namespaces = &*a.3.gvk.kind == "Namespace" && &*b.3.gvk.kind == "Namespace";
-        let core = a.3.gvk.group.is_empty() || b.3.gvk.group.is_empty();
-        let by_kind = if namespaces && core { b.1.cmp(&a.1) } else { a.1.cmp(&b.1) };
-        let with_name = |namespace: &str, id: &Id| format!("{namespace}|{}", id.name);
-        a.0.cmp(&b.0).then(by_kind).then_with(|| with_name(&a.2, &a.3).cmp(&with_name(&b.2, &b.3)))
+        let namespaces = &*a.2.gvk.kind == "Namespace" && &*b.2.gvk.kind == "Namespace";
+        let core = a.2.gvk.group.is_empty() || b.2.gvk.group.is_empty();
+        let by_kind = compare_kinds(&a.2.gvk, &b.2.gvk);
+        let by_kind = if namespaces && core { by_kind.reverse() } else { by_kind };
+        a.0.cmp(&b.0).then(by_kind).then_with(|| {
+            let bytes = |namespace: &str, id: &Id| [namespace.as_bytes(), b"|", id.name.as_bytes()].concat();
+            if a.1 == b.1 { a.2.name.cmp(&b.2.name) } else { bytes(&a.1, &a.2).cmp(&bytes(&b.1, &b.2)) }
+        })
     });
     resources.extend(keyed.into_iter().map(|(.., resource)| resource));
     Ok(())

@@ -1,9 +1,9 @@
 //! Names that follow the resources they name: after prefixes, suffixes, hashes and moves.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use compact_str::CompactString;
+use rustc_hash::FxHashMap as HashMap;
 
 use crate::diag::Diagnostic;
 use crate::kube::Gvk;
@@ -49,7 +49,7 @@ impl Named {
 /// Follows every reference.
 pub(super) fn resolve(run: &Run<'_>, config: &Config, set: &mut Set) -> Result<(), Failure> {
     let all: Vec<Named> = set.resources().iter().map(|resource| Named::of(resource)).collect();
-    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::default();
     for (at, named) in all.iter().enumerate() {
         for former in &named.former {
             let places = by_name.entry(&former.name).or_default();
@@ -58,7 +58,7 @@ pub(super) fn resolve(run: &Run<'_>, config: &Config, set: &mut Set) -> Result<(
             }
         }
     }
-    let mut specs: HashMap<Gvk, Vec<(&Gvk, &FieldSpec)>> = HashMap::new();
+    let mut specs: HashMap<Gvk, Vec<(&Gvk, &FieldSpec)>> = HashMap::default();
     for (at, resource) in set.change().iter_mut().enumerate() {
         let original = all[at].former.first().unwrap_or(&all[at].now).gvk.clone();
         let specs = specs.entry(original).or_insert_with_key(|gvk| {

@@ -1,16 +1,18 @@
 //! What all builds of a run share: the tree, every file read and parsed once, and the table of origins.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use rustc_hash::FxHashMap as HashMap;
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::kustomize::diags::{Failure, codes, unreadable};
+use crate::kustomize::file::Kustomization;
 use crate::kustomize::manifest;
 use crate::kustomize::origin::Origins;
 use crate::kustomize::release::Release;
 use crate::kustomize::resource::Resource;
 use crate::source::{FileId, Origin, SourceMap};
-use crate::tree::{ReadError, Tree};
+use crate::tree::{ReadError, Tree, join};
 use crate::yaml::data::Datum;
 use crate::yaml::load;
 
@@ -47,6 +49,7 @@ pub struct Session<'a> {
     texts: Cached<Loaded>,
     manifests: Cached<Vec<Arc<Resource>>>,
     directories: Mutex<HashMap<String, Option<String>>>,
+    kustomizations: Mutex<HashMap<String, Result<Arc<Kustomization>, Failure>>>,
     diagnostics: Mutex<Diagnostics>,
 }
 
@@ -67,6 +70,7 @@ impl<'a> Session<'a> {
             texts: Mutex::default(),
             manifests: Mutex::default(),
             directories: Mutex::default(),
+            kustomizations: Mutex::default(),
             diagnostics: Mutex::default(),
         }
     }
@@ -167,12 +171,29 @@ impl<'a> Session<'a> {
         Ok((document.unwrap_or_else(|| Datum::null(origin)), loaded.file))
     }
 
-    /// A directory with all links resolved; `None` where there is none.
+    /// The kustomization of a directory, read once.
+    pub(super) fn kustomization(
+        &self,
+        directory: &str,
+        read: impl FnOnce() -> Result<Kustomization, Failure>,
+    ) -> Result<Arc<Kustomization>, Failure> {
+        if let Some(known) = locked(&self.kustomizations).get(directory) {
+            return known.clone();
+        }
+        let file = read().map(Arc::new);
+        locked(&self.kustomizations).entry(directory.to_owned()).or_insert(file).clone()
+    }
+
+    /// A directory with all links resolved; `None` where there is none. Each part of a path is looked at once.
     pub(super) fn directory(&self, path: &str) -> Option<String> {
+        if path.is_empty() {
+            return Some(String::new());
+        }
         if let Some(known) = locked(&self.directories).get(path) {
             return known.clone();
         }
-        let real = self.tree.real_directory(path);
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let real = self.directory(parent).and_then(|parent| self.tree.real_directory(&join(&parent, name)));
         locked(&self.directories).insert(path.to_owned(), real.clone());
         real
     }

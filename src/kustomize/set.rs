@@ -1,7 +1,8 @@
 //! The resources of a build at some step, found by their ids.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap as HashMap;
 
 use crate::diag::Diagnostic;
 use crate::kustomize::diags::{Failure, at, codes};
@@ -44,7 +45,7 @@ impl Set {
     pub(super) fn append(&mut self, resource: Arc<Resource>) -> Result<(), Failure> {
         let list = &self.list;
         let index = self.now.get_or_insert_with(|| {
-            let mut index = HashMap::with_capacity(list.len() + 1);
+            let mut index = HashMap::with_capacity_and_hasher(list.len() + 1, rustc_hash::FxBuildHasher);
             for (at, resource) in list.iter().enumerate() {
                 index.entry(resource.id()).or_insert(at);
             }
@@ -72,7 +73,7 @@ impl Set {
     pub(super) fn ever(&mut self, id: &Id) -> Vec<usize> {
         let list = &self.list;
         let index = self.ever.get_or_insert_with(|| {
-            let mut index: HashMap<Id, Vec<usize>> = HashMap::with_capacity(list.len());
+            let mut index: HashMap<Id, Vec<usize>> = HashMap::with_capacity_and_hasher(list.len(), rustc_hash::FxBuildHasher);
             for (at, resource) in list.iter().enumerate() {
                 for id in resource.ids() {
                     let places = index.entry(id).or_default();

@@ -120,10 +120,12 @@ impl Tree {
             || self.root.as_ref().is_some_and(|root| root.join(path).is_dir())
     }
 
-    /// A directory with every link on the way resolved; `None` where there is none within the tree.
+    /// A directory whose last part may be a link, with that resolved; `None` where there is none within the tree.
     pub fn real_directory(&self, path: &str) -> Option<String> {
-        match &self.root {
-            Some(root) if root.join(path).is_dir() => self.resolved(root, path),
+        let kind = self.root.as_ref().and_then(|root| std::fs::symlink_metadata(root.join(path)).ok());
+        match (&self.root, kind) {
+            (_, Some(kind)) if kind.is_dir() => Some(path.to_owned()),
+            (Some(root), Some(kind)) if kind.is_symlink() && root.join(path).is_dir() => self.resolved(root, path),
             _ => self.has_directory(path).then(|| path.to_owned()),
         }
     }
