@@ -7,7 +7,7 @@ use clap::Args;
 use crate::cli::terminal::{Failure, Terminal};
 use crate::cli::{EXIT_CODES, Exit, root_of};
 use crate::diag::Diagnostics;
-use crate::kustomize::{self, Options, Release, Session};
+use crate::kustomize::{self, Options, Origins, Release, Session};
 use crate::source::SourceMap;
 use crate::tree::Tree;
 
@@ -48,7 +48,7 @@ enum Restriction {
 
 /// A release of Kustomize.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Version {
+pub(super) enum Version {
     /// The reference.
     #[value(name = "5.8.1")]
     V5_8_1,
@@ -57,48 +57,72 @@ enum Version {
     V5_8_2,
 }
 
+impl Version {
+    pub(super) fn release(self) -> Release {
+        match self {
+            Self::V5_8_1 => Release::V5_8_1,
+            Self::V5_8_2 => Release::V5_8_2,
+        }
+    }
+}
+
+/// What became of a directory.
+pub(super) struct Built {
+    /// `None` where it failed, which the diagnostics say.
+    pub(super) build: Option<kustomize::Build>,
+    pub(super) sources: SourceMap,
+    pub(super) diagnostics: Diagnostics,
+    pub(super) origins: Origins,
+}
+
+/// A path of the disk as a path in a tree of the whole disk.
+pub(super) fn inside(path: &Path) -> String {
+    path.to_string_lossy().trim_start_matches('/').to_owned()
+}
+
+impl Built {
+    /// Builds a directory on disk. Bases may lie outside of the repository, as they may for Kustomize.
+    pub(super) fn of(directory: &Path, path: &Path, options: Options) -> Result<Self, Failure> {
+        let real = directory.join(path).canonicalize().map_err(|error| {
+            Failure::told(Exit::Input, format!("cannot enter the directory `{}`: {error}", path.display()))
+        })?;
+        let base = root_of(directory).map(|root| inside(&root)).unwrap_or_default();
+        let tree = Tree::directory("/");
+        let session = Session::new(&tree, &base, SourceMap::default(), options);
+        let built = kustomize::build(&session, &inside(&real));
+        let (sources, mut diagnostics, origins) = session.finish();
+        let build = built.map_err(|failure| diagnostics.push(*failure)).ok();
+        Ok(Self { build, sources, diagnostics, origins })
+    }
+}
+
 impl Build {
     pub(super) fn run(self, directory: &Path, terminal: &mut Terminal) -> Result<Exit, Failure> {
-        let path = directory.join(&self.path);
-        let real = path.canonicalize().map_err(|error| {
-            Failure::told(Exit::Input, format!("cannot enter the directory `{}`: {error}", self.path.display()))
-        })?;
-        let inside = |path: &Path| path.to_string_lossy().trim_start_matches('/').to_owned();
-        let base = root_of(directory).map(|root| inside(&root)).unwrap_or_default();
         let options = Options {
-            release: match self.kustomize_version {
-                Version::V5_8_1 => Release::V5_8_1,
-                Version::V5_8_2 => Release::V5_8_2,
-            },
+            release: self.kustomize_version.release(),
             unrestricted: self.load_restrictor == Restriction::None,
             managed_by: self.enable_managedby_label,
         };
-        let tree = Tree::directory("/");
-        let session = Session::new(&tree, &base, SourceMap::default(), options);
-        let built = kustomize::build(&session, &inside(&real)).and_then(|build| {
-            let text = build.text()?;
-            Ok((build, text))
-        });
-        let (sources, mut diagnostics, _) = session.finish();
-        let result = match built {
-            Ok(result) => Some(result),
-            Err(failure) => {
-                diagnostics.push(*failure);
-                None
+        let mut built = Built::of(directory, &self.path, options)?;
+        let texts = built.build.as_ref().map(kustomize::Build::texts).transpose();
+        let texts = texts.map_err(|failure| built.diagnostics.push(*failure)).ok().flatten();
+        terminal.report(&worth_telling(&built.diagnostics), &built.sources);
+        let (Some(texts), Some(build)) = (texts, &built.build) else { return Ok(Exit::Input) };
+        match self.output.map(|output| directory.join(output)) {
+            None => terminal.print(&texts.join("---\n"))?,
+            Some(output) if output.is_dir() => {
+                for (name, text) in build.file_names().iter().zip(&texts) {
+                    std::fs::write(output.join(name), text)?;
+                }
             }
-        };
-        terminal.report(&worth_telling(diagnostics), &sources);
-        let Some((_, text)) = result else { return Ok(Exit::Input) };
-        match &self.output {
-            None => terminal.print(&text)?,
-            Some(output) => std::fs::write(directory.join(output), text)?,
+            Some(output) => std::fs::write(output, texts.join("---\n"))?,
         }
         Ok(Exit::Fine)
     }
 }
 
 /// What a build tells: failures, and what Kustomize warns of. The rest is for `lint`.
-fn worth_telling(diagnostics: Diagnostics) -> Diagnostics {
+pub(super) fn worth_telling(diagnostics: &Diagnostics) -> Diagnostics {
     let mut told = Diagnostics::default();
     for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.severity > crate::diag::Severity::Info) {
         told.push(diagnostic.clone());

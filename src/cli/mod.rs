@@ -1,6 +1,7 @@
 //! The command line: one file a command, whose doc comment is its help. Only here the environment, the terminal and the
 //! exit code are touched.
 
+mod blame;
 mod build;
 mod completions;
 mod explain;
@@ -56,6 +57,7 @@ enum Command {
     List(list::List),
     Render(render::Render),
     Build(build::Build),
+    Blame(blame::Blame),
     Explain(explain::Explain),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -105,6 +107,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::List(command) => command.run(directory, &mut terminal),
         Command::Render(command) => command.run(directory, &mut terminal),
         Command::Build(command) => command.run(directory, &mut terminal),
+        Command::Blame(command) => command.run(directory, &mut terminal),
         Command::Explain(command) => command.run(&mut terminal),
         Command::Schema(command) => command.run(&mut terminal),
         Command::Completions(command) => command.run(&mut terminal),

@@ -55,7 +55,10 @@ mod tests {
     fn scopes_are_those_that_kustomize_knows() {
         assert_eq!(cluster_scoped_since("", "v1", "Namespace"), Some(""));
         assert_eq!(cluster_scoped_since("rbac.authorization.k8s.io", "v1", "ClusterRole"), Some(""));
-        assert_eq!(cluster_scoped_since("admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicy"), Some("5.8.2"));
+        assert_eq!(
+            cluster_scoped_since("admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicy"),
+            Some("5.8.2")
+        );
         assert_eq!(cluster_scoped_since("cert-manager.io", "v1", "ClusterIssuer"), None);
         assert_eq!(cluster_scoped_since("", "v1", "Pod"), None);
     }

@@ -118,9 +118,7 @@ impl<'a> Schema<'a> {
     pub fn elements(self) -> Option<Schema<'a>> {
         match self {
             Self::BuiltIn(entry) => entry.items.as_deref().map(Schema::BuiltIn),
-            Self::Custom(document, node) => {
-                Some(Schema::Custom(document, document.resolve(node)?.get("items")?))
-            }
+            Self::Custom(document, node) => Some(Schema::Custom(document, document.resolve(node)?.get("items")?)),
         }
     }
 
@@ -136,8 +134,12 @@ impl<'a> Schema<'a> {
                 if !strategy(node)?.split(',').any(|strategy| strategy == "merge") {
                     return None;
                 }
-                let list_keys: Vec<_> =
-                    node.get("x-kubernetes-list-map-keys").map_or(&[][..], Datum::items).iter().map(Datum::text).collect();
+                let list_keys: Vec<_> = node
+                    .get("x-kubernetes-list-map-keys")
+                    .map_or(&[][..], Datum::items)
+                    .iter()
+                    .map(Datum::text)
+                    .collect();
                 if !list_keys.is_empty() {
                     return Some(list_keys);
                 }

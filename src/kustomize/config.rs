@@ -43,8 +43,17 @@ pub(super) fn in_force(
 fn decode(document: &Datum, volume_claims: bool) -> Result<Config, Failure> {
     let reader = CONFIGURATION;
     let mut known = vec![
-        "namePrefix", "nameSuffix", "namespace", "commonLabels", "labels", "templateLabels", "commonAnnotations",
-        "nameReference", "varReference", "images", "replicas",
+        "namePrefix",
+        "nameSuffix",
+        "namespace",
+        "commonLabels",
+        "labels",
+        "templateLabels",
+        "commonAnnotations",
+        "nameReference",
+        "varReference",
+        "images",
+        "replicas",
     ];
     if volume_claims {
         known.push("volumeClaimTemplateLabels");

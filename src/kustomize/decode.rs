@@ -53,10 +53,9 @@ pub(super) fn typed_1_1(node: &Datum) -> Result<Printed<'_>, Failure> {
         "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
         _ => None,
     };
-    if !node.quoting.is_quoted() && matches!(node.tag, Tag::Str | Tag::Empty) {
-        if let Some(value) = boolean(node.text()) {
-            return Ok(Printed::Bool(value));
-        }
+    let is_open = !node.quoting.is_quoted() && matches!(node.tag, Tag::Str | Tag::Empty);
+    if let Some(value) = boolean(node.text()).filter(|_| is_open) {
+        return Ok(Printed::Bool(value));
     }
     if node.tag == Tag::Timestamp {
         return Ok(Printed::Text(node.text().into()));
@@ -85,7 +84,7 @@ impl Reader {
             _ => "a string",
         };
         let diagnostic = Diagnostic::error(self.code, format!("`{field}` must be {wanted}, and is {is}"));
-        let diagnostic = at(diagnostic, node.origin, &format!("{is}"));
+        let diagnostic = at(diagnostic, node.origin, is);
         let is_text = wanted == "a string" && node.is_scalar();
         Box::new(if is_text { diagnostic.help(format!("put it in quotes: \"{}\"", node.text())) } else { diagnostic })
     }

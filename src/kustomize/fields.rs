@@ -116,7 +116,8 @@ impl Config {
 
     /// Both together, as Kustomize merges them.
     pub(super) fn merge(&self, incoming: &Config, origin: Origin) -> Result<Config, Failure> {
-        let all = |own: &[FieldSpec], more: &[FieldSpec]| sorted(merge_all(own.to_vec(), more, origin)?);
+        let all =
+            |own: &[FieldSpec], more: &[FieldSpec]| Ok::<_, Failure>(sorted(merge_all(own.to_vec(), more, origin)?));
         let sorted_references = |mut list: Vec<NameReference>| {
             list.sort_by_key(|entry| sort_key(&entry.gvk));
             list
@@ -147,9 +148,9 @@ impl Config {
     }
 }
 
-fn sorted(mut list: Vec<FieldSpec>) -> Result<Vec<FieldSpec>, Failure> {
+fn sorted(mut list: Vec<FieldSpec>) -> Vec<FieldSpec> {
     list.sort_by_key(|spec| sort_key(&spec.gvk));
-    Ok(list)
+    list
 }
 
 /// The order of kinds that puts specs, and by default resources, in their places.
@@ -292,14 +293,13 @@ impl Walk<'_> {
         let creates = self.create && self.made != Made::Nothing && !is_list;
         let kind = match self.made {
             _ if !creates => None,
-            Made::Scalar(tag) if rest.is_empty() => {
-                Some((Content::Scalar(CompactString::default()), tag))
-            }
+            Made::Scalar(tag) if rest.is_empty() => Some((Content::Scalar(CompactString::default()), tag)),
             _ => Some((Content::Mapping(Vec::new()), Tag::Map)),
         };
         if node.get(name).is_none() {
             let Some((content, _)) = &kind else { return Ok(()) };
-            let made = Datum { content: content.clone(), origin: self.origin, tag: Tag::Empty, quoting: Quoting::Plain };
+            let made =
+                Datum { content: content.clone(), origin: self.origin, tag: Tag::Empty, quoting: Quoting::Plain };
             node.push(Datum::open(name, self.origin), made);
         }
         let Some(field) = node.get_mut(name) else { return Ok(()) };

@@ -13,11 +13,40 @@ use crate::yaml::data::Datum;
 
 /// The fields of a kustomization file, as Kustomize spells them.
 const FIELDS: &[&str] = &[
-    "apiVersion", "kind", "metadata", "openapi", "namePrefix", "nameSuffix", "namespace", "commonLabels", "labels",
-    "commonAnnotations", "patchesStrategicMerge", "patchesJson6902", "patches", "images", "imageTags", "replacements",
-    "replicas", "vars", "sortOptions", "resources", "components", "crds", "bases", "configMapGenerator",
-    "secretGenerator", "helmGlobals", "helmCharts", "helmChartInflationGenerator", "generatorOptions",
-    "configurations", "generators", "transformers", "validators", "buildMetadata",
+    "apiVersion",
+    "kind",
+    "metadata",
+    "openapi",
+    "namePrefix",
+    "nameSuffix",
+    "namespace",
+    "commonLabels",
+    "labels",
+    "commonAnnotations",
+    "patchesStrategicMerge",
+    "patchesJson6902",
+    "patches",
+    "images",
+    "imageTags",
+    "replacements",
+    "replicas",
+    "vars",
+    "sortOptions",
+    "resources",
+    "components",
+    "crds",
+    "bases",
+    "configMapGenerator",
+    "secretGenerator",
+    "helmGlobals",
+    "helmCharts",
+    "helmChartInflationGenerator",
+    "generatorOptions",
+    "configurations",
+    "generators",
+    "transformers",
+    "validators",
+    "buildMetadata",
 ];
 
 /// A kustomization file.
@@ -61,7 +90,7 @@ pub(super) struct Kustomization {
 /// An entry of `replacements`: written here, or in a file.
 #[derive(Debug)]
 pub(super) enum ReplacementEntry {
-    Inline(Replacement),
+    Inline(Box<Replacement>),
     File(Text),
 }
 
@@ -132,7 +161,8 @@ impl Kustomization {
         }
         if is_empty {
             let message = "the kustomization is empty";
-            let failure = failure(&codes::KUSTOMIZATION, message, root.origin, "nothing but nulls, apiVersion and kind");
+            let failure =
+                failure(&codes::KUSTOMIZATION, message, root.origin, "nothing but nulls, apiVersion and kind");
             return Err(Box::new(failure.help("list what it deploys under `resources:`")));
         }
         file.resources.extend(bases);
@@ -183,7 +213,7 @@ fn replacement(reader: Reader, node: &Datum) -> Result<ReplacementEntry, Failure
     let path = path.filter(|(field, _)| *field == "path").map(|(_, value)| reader.text(value, "path")).next();
     match path.transpose()?.flatten().filter(|path| !path.is_empty()) {
         Some(path) => Ok(ReplacementEntry::File(path)),
-        None => Ok(ReplacementEntry::Inline(replacements::decode(reader, node)?)),
+        None => Ok(ReplacementEntry::Inline(Box::new(replacements::decode(reader, node)?))),
     }
 }
 
@@ -194,8 +224,7 @@ fn check_type(kind: Option<&Text>, api_version: Option<&Text>) -> Result<bool, F
         let message = format!("kind `{}` is none of a kustomization", &**kind);
         return Err(failure(&codes::KUSTOMIZATION, message, kind.origin, "must be `Kustomization` or `Component`"));
     }
-    let wanted =
-        if is_component { "kustomize.config.k8s.io/v1alpha1" } else { "kustomize.config.k8s.io/v1beta1" };
+    let wanted = if is_component { "kustomize.config.k8s.io/v1alpha1" } else { "kustomize.config.k8s.io/v1beta1" };
     if let Some(version) = api_version.filter(|version| !version.is_empty() && &***version != wanted) {
         let message = format!("apiVersion `{}` is none of a kustomization", &**version);
         return Err(failure(&codes::KUSTOMIZATION, message, version.origin, &format!("must be `{wanted}`")));

@@ -58,9 +58,8 @@ struct Pair {
 /// A generated ConfigMap or Secret.
 pub(super) fn generated(run: &Run<'_>, root: &Root<'_>, args: &GeneratorArgs) -> Result<Resource, Failure> {
     let kind = if args.is_secret { "Secret" } else { "ConfigMap" };
-    let note = |place: Origin| {
-        run.session.origins.note(Change { step: Step::Generator, place, replaced: Origin::NONE })
-    };
+    let note =
+        |place: Origin| run.session.origins.note(Change { step: Step::Generator, place, replaced: Origin::NONE });
     let Some(name) = &args.name else {
         return Err(failure(&codes::GENERATOR, format!("a generated {kind} has no name"), args.origin, "this entry"));
     };
@@ -144,7 +143,9 @@ fn encoded(bytes: &[u8]) -> String {
 
 fn pairs(run: &Run<'_>, root: &Root<'_>, args: &GeneratorArgs) -> Result<Vec<Pair>, Failure> {
     let mut pairs: Vec<Pair> = Vec::new();
-    let wrong = |text: &Text, what: &str| failure(&codes::GENERATOR, format!("`{}` {what}", &**text), text.origin, "this source");
+    let wrong = |text: &Text, what: &str| {
+        failure(&codes::GENERATOR, format!("`{}` {what}", &**text), text.origin, "this source")
+    };
     let mut add = |pair: Pair, text: &Text| {
         if let Some(known) = pairs.iter().find(|known| known.key == pair.key) {
             let failure = wrong(text, &format!("gives the key `{}` again", pair.key));
@@ -160,8 +161,12 @@ fn pairs(run: &Run<'_>, root: &Root<'_>, args: &GeneratorArgs) -> Result<Vec<Pai
         }
     }
     for source in &args.literals {
-        let (key, value) = source.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or_else(|| wrong(source, "is not KEY=VALUE"))?;
-        let quotes = value.len() >= 2 && (value.starts_with('"') && value.ends_with('"') || value.starts_with('\'') && value.ends_with('\''));
+        let (key, value) = source
+            .split_once('=')
+            .filter(|(key, _)| !key.is_empty())
+            .ok_or_else(|| wrong(source, "is not KEY=VALUE"))?;
+        let quotes = value.len() >= 2
+            && (value.starts_with('"') && value.ends_with('"') || value.starts_with('\'') && value.ends_with('\''));
         let value = if quotes { &value[1..value.len() - 1] } else { value };
         add(Pair { key: key.into(), value: value.into(), origin: source.origin }, source)?;
     }

@@ -1,13 +1,11 @@
 //! `images`: other names, tags and digests for images.
 
-use regex::Regex;
-
 use crate::kustomize::diags::{Failure, codes, failure};
 use crate::kustomize::fields::{FieldSpec, Made, visit};
 use crate::kustomize::layer::Run;
 use crate::kustomize::origin::Step;
 use crate::kustomize::parts::Image;
-use crate::kustomize::select::regex;
+use crate::kustomize::select::{Regex, regex};
 use crate::kustomize::set::Set;
 use crate::source::Change;
 use crate::yaml::data::{Content, Datum, Tag};
@@ -43,9 +41,11 @@ enum Pattern {
 impl<'a> Setter<'a> {
     /// `None` where the name matches nothing.
     fn new(run: &'a Run<'a>, image: &'a Image) -> Result<Option<Self>, Failure> {
-        let is_literal = image.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/' | b':'));
+        let is_literal =
+            image.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/' | b':'));
         let any_digest = run.session.options.release.any_digest();
-        let digest = if any_digest { r"(@[A-Za-z0-9_.+-]+:[a-zA-Z0-9_.{}=-]*)?" } else { r"(@sha256:[a-zA-Z0-9_.{}-]*)?" };
+        let digest =
+            if any_digest { r"(@[A-Za-z0-9_.+-]+:[a-zA-Z0-9_.{}=-]*)?" } else { r"(@sha256:[a-zA-Z0-9_.{}-]*)?" };
         let pattern = if is_literal && !any_digest {
             Pattern::Literal
         } else {
@@ -111,6 +111,10 @@ impl<'a> Setter<'a> {
         if !digest.is_empty() {
             text = format!("{text}@{digest}");
         }
+        if text == node.text() {
+            node.tag = Tag::Empty;
+            return Ok(());
+        }
         let entries = [&image.new_tag, &image.digest, &image.tag_suffix, &image.new_name];
         let place = entries.into_iter().flatten().next().map_or(image.origin, |text| text.origin);
         let change = Change { step: Step::Images, place, replaced: node.origin };
@@ -123,7 +127,8 @@ impl<'a> Setter<'a> {
             Pattern::Regex(regex) => regex.is_match(text),
             Pattern::Literal => {
                 let Some(rest) = text.strip_prefix(&*self.image.name) else { return false };
-                let part = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.{}-".contains(&byte));
+                let part =
+                    |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.{}-".contains(&byte));
                 let (tag, digest) = match rest.split_once("@sha256:") {
                     Some((tag, digest)) => (tag, digest),
                     None => (rest, ""),

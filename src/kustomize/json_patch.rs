@@ -54,7 +54,9 @@ fn check_json(text: &str, origin: Origin) -> Result<(), Failure> {
     }
     match serde_json::from_str::<serde::de::IgnoredAny>(text) {
         Ok(_) => Ok(()),
-        Err(error) => Err(failure(&codes::PATCH, format!("the JSON patch is not valid JSON: {error}"), origin, "this patch")),
+        Err(error) => {
+            Err(failure(&codes::PATCH, format!("the JSON patch is not valid JSON: {error}"), origin, "this patch"))
+        }
     }
 }
 
@@ -76,7 +78,9 @@ fn parse(document: &Datum, origin: Origin, is_json: bool) -> Result<JsonPatch, F
         let text = |key: &str| -> Result<Option<Text>, Failure> {
             let Some(node) = item.get(key) else { return Ok(None) };
             match typed_1_1(node)? {
-                Printed::Text(text) if node.is_scalar() => Ok(Some(Text { text: (&*text).into(), origin: node.origin })),
+                Printed::Text(text) if node.is_scalar() => {
+                    Ok(Some(Text { text: (&*text).into(), origin: node.origin }))
+                }
                 _ => Err(wrong(node, &format!("`{key}` of a JSON patch operation is no string"))),
             }
         };
@@ -154,15 +158,13 @@ impl JsonPatch {
         let mut root = normal(&resource.root, false)?;
         let origin = root.origin;
         if resource.has_notes() {
-            if let Some(annotations) = root
-                .child_mapping("metadata", origin)
-                .and_then(|meta| meta.child_mapping("annotations", origin))
-            {
+            let meta = root.child_mapping("metadata", origin);
+            if let Some(annotations) = meta.and_then(|meta| meta.child_mapping("annotations", origin)) {
                 annotations.push(Datum::open(MARK, origin), Datum::string("", origin));
             }
         }
         for operation in &self.operations {
-            operation.apply(&mut root, run).map_err(|why| self.refuse(operation, resource, &why))?;
+            operation.apply(&mut root, run).map_err(|why| refuse(operation, resource, &why))?;
         }
         if let Some(annotations) = root.get_mut("metadata").and_then(|meta| meta.get_mut("annotations")) {
             annotations.remove(MARK);
@@ -170,19 +172,15 @@ impl JsonPatch {
         resource.root = root;
         Ok(())
     }
+}
 
-    fn refuse(&self, operation: &Operation, resource: &Resource, why: &str) -> Failure {
-        let path = operation.path.as_ref();
-        let message = format!(
-            "`{} {}` does not fit {}: {why}",
-            operation.op,
-            path.map_or("", |path| &**path),
-            resource.title()
-        );
-        let origin = path.map_or(operation.origin, |path| path.origin);
-        let diagnostic = at(Diagnostic::error(&codes::PATCH, message), origin, "this operation");
-        Box::new(at(diagnostic, resource.root.origin, "the resource"))
-    }
+fn refuse(operation: &Operation, resource: &Resource, why: &str) -> Failure {
+    let path = operation.path.as_ref();
+    let message =
+        format!("`{} {}` does not fit {}: {why}", operation.op, path.map_or("", |path| &**path), resource.title());
+    let origin = path.map_or(operation.origin, |path| path.origin);
+    let diagnostic = at(Diagnostic::error(&codes::PATCH, message), origin, "this operation");
+    Box::new(at(diagnostic, resource.root.origin, "the resource"))
 }
 
 type Done<T> = Result<T, String>;
@@ -213,7 +211,11 @@ impl Operation {
                     }
                     _ => {
                         let replaced = place.get(&key).map_or(Origin::NONE, |old| old.origin);
-                        put(place, &key, noted(self.value.clone().unwrap_or_else(|| Datum::null(self.origin)), replaced));
+                        put(
+                            place,
+                            &key,
+                            noted(self.value.clone().unwrap_or_else(|| Datum::null(self.origin)), replaced),
+                        );
                     }
                 }
                 Ok(())

@@ -91,7 +91,11 @@ impl<'a> Run<'a> {
 
     /// Sets the schema that a kustomization names, unless one is in force already.
     pub(super) fn set_openapi(&self, root: &Root<'_>, file: &Kustomization) -> Result<(), Failure> {
-        let path = file.openapi_path.as_ref().map(|path| Ok::<_, Failure>((path, root.file(self.session, path)?))).transpose()?;
+        let path = file
+            .openapi_path
+            .as_ref()
+            .map(|path| Ok::<_, Failure>((path, root.file(self.session, path)?)))
+            .transpose()?;
         let mut in_force = self.schema_in_force();
         if !matches!(*in_force, InForce::Unset) {
             return Ok(());
@@ -173,12 +177,7 @@ impl<'a> Run<'a> {
     }
 
     /// Adds files and directories.
-    pub(super) fn resources(
-        &self,
-        root: &Root<'_>,
-        paths: &[Text],
-        so_far: &mut Accumulated,
-    ) -> Result<(), Failure> {
+    pub(super) fn resources(&self, root: &Root<'_>, paths: &[Text], so_far: &mut Accumulated) -> Result<(), Failure> {
         let mut ahead = self.ahead(root, paths);
         for (index, path) in paths.iter().enumerate() {
             if let Some((more, in_force)) = ahead.get_mut(index).and_then(Option::take) {
@@ -249,12 +248,7 @@ impl<'a> Run<'a> {
     }
 
     /// Builds a directory: a component on top of what is there, anything else on its own.
-    fn include(
-        &self,
-        root: &Root<'_>,
-        path: &Text,
-        component_of: Option<Accumulated>,
-    ) -> Result<Accumulated, Failure> {
+    fn include(&self, root: &Root<'_>, path: &Text, component_of: Option<Accumulated>) -> Result<Accumulated, Failure> {
         let directory = root.include(self.session, path)?;
         let trail = root.spelled(path);
         let below = Root { directory: &directory, trail: &trail, parent: Some(root) };

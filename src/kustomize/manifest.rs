@@ -8,12 +8,7 @@ use crate::yaml::data::{Content, Datum, Quoting};
 use crate::yaml::load;
 
 /// The resources of a text. `path` is for messages.
-pub(super) fn resources(
-    text: &str,
-    file: FileId,
-    path: &str,
-    release: Release,
-) -> Result<Vec<Resource>, Failure> {
+pub(super) fn resources(text: &str, file: FileId, path: &str, release: Release) -> Result<Vec<Resource>, Failure> {
     let documents = load::documents(text, file).map_err(|error| unreadable(&codes::RESOURCE, &error, path))?;
     Ok(of_documents(documents)?.into_iter().map(|root| Resource::new(root, release)).collect())
 }
@@ -22,15 +17,13 @@ pub(super) fn resources(
 pub(super) fn of_documents(documents: Vec<Datum>) -> Result<Vec<Datum>, Failure> {
     let mut documents: Vec<_> = documents.into_iter().filter(|document| !document.is_empty()).collect();
     // A list alone in its file is unwrapped by the reader already.
-    if let [document] = &documents[..] {
-        if matches!(document.text_of("kind"), "List" | "ResourceList") && document.get("items").is_some() {
-            if let Some(items) = documents.remove(0).remove("items") {
-                documents = match items.content {
-                    Content::Sequence(items) => items.into_iter().filter(|item| !item.is_empty()).collect(),
-                    _ => Vec::new(),
-                };
-            }
-        }
+    let is_list = |document: &Datum| matches!(document.text_of("kind"), "List" | "ResourceList");
+    let alone = documents.len() == 1 && is_list(&documents[0]);
+    if let Some(items) = documents.first_mut().filter(|_| alone).and_then(|list| list.remove("items")) {
+        documents = match items.content {
+            Content::Sequence(items) => items.into_iter().filter(|item| !item.is_empty()).collect(),
+            _ => Vec::new(),
+        };
     }
     let mut found = Vec::new();
     let mut open: std::collections::VecDeque<_> = checked(documents)?.into();

@@ -5,7 +5,12 @@
 
 use crate::kube::schema::{OpenApi, Schema, built_in};
 use crate::kustomize::diags::{Failure, codes, failure};
-use crate::kustomize::origin::{Origins, Step};
+use crate::kustomize::merge_lists::{
+    Directive, append, directive, has_keys, is_empty_mapping, key_value, list_directive, list_directive_text,
+    set_element, unify,
+};
+use crate::kustomize::origin::Step;
+use crate::kustomize::session::Session;
 use crate::source::{Change, Origin};
 use crate::yaml::data::{Content, Datum, Tag};
 
@@ -33,9 +38,9 @@ pub(super) fn merge(
     object: &mut Datum,
     patch: Datum,
     openapi: Option<&OpenApi>,
-    origins: &Origins,
+    session: &Session<'_>,
 ) -> Result<Merged, Failure> {
-    let merger = Merger { openapi, origins };
+    let merger = Merger { openapi, session };
     match directive(patch.get("$patch"))? {
         Directive::Delete => return Ok(Merged::Deleted),
         Directive::Replace => return Ok(Merged::Kept),
@@ -48,30 +53,13 @@ pub(super) fn merge(
     Ok(Merged::Kept)
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Directive {
-    Merge,
-    Replace,
-    Delete,
-}
-
-fn directive(value: Option<&Datum>) -> Result<Directive, Failure> {
-    let Some(value) = value else { return Ok(Directive::Merge) };
-    Ok(match value.text() {
-        "merge" => Directive::Merge,
-        "replace" => Directive::Replace,
-        "delete" => Directive::Delete,
-        other => {
-            let message = format!("`$patch: {other}` is none of `merge`, `replace` and `delete`");
-            return Err(failure(&codes::PATCH, message, value.origin, "unknown"));
-        }
-    })
-}
-
 struct Merger<'a> {
     openapi: Option<&'a OpenApi>,
-    origins: &'a Origins,
+    session: &'a Session<'a>,
 }
+
+/// What a comment behind the key of a list says: the merge keys, or that the list is replaced.
+type Commented = Option<Vec<String>>;
 
 impl<'a> Merger<'a> {
     /// The schema of an object that says what it is.
@@ -87,16 +75,23 @@ impl<'a> Merger<'a> {
     }
 
     fn changed(&self, place: Origin, replaced: Origin) -> Origin {
-        self.origins.note(Change { step: Step::Patch, place, replaced })
+        self.session.origins.note(Change { step: Step::Patch, place, replaced })
+    }
+
+    /// The schema that a comment behind a key holds, as `# {"x-kubernetes-patch-merge-key": "name", …}`.
+    fn commented(&self, key: &Datum) -> Option<Commented> {
+        let comment = self.session.comment_behind(key)?;
+        let schema: serde_json::Value = serde_json::from_str(&comment).ok()?;
+        let text = |key: &str| schema.get(key).and_then(serde_json::Value::as_str);
+        let strategy = text("x-kubernetes-patch-strategy").unwrap_or_default();
+        if !strategy.split(',').any(|strategy| strategy == "merge") {
+            return Some(None);
+        }
+        Some(Some(text("x-kubernetes-patch-merge-key").map(str::to_owned).into_iter().collect()))
     }
 
     /// Merges what the patch has into what the object has; `None` where nothing is left.
-    fn walk(
-        &self,
-        object: Option<Datum>,
-        patch: Patch,
-        schema: Option<Schema<'a>>,
-    ) -> Result<Option<Datum>, Failure> {
+    fn walk(&self, object: Option<Datum>, patch: Patch, schema: Option<Schema<'a>>) -> Result<Option<Datum>, Failure> {
         let patch = match patch {
             Patch::Same if object.is_none() => Patch::Absent,
             patch => patch,
@@ -107,7 +102,7 @@ impl<'a> Merger<'a> {
         };
         let there = |node: Option<&Datum>| node.is_some_and(|node| !node.is_null());
         let first = [object.as_ref(), other].into_iter().flatten().find(|node| !node.is_null());
-        let Some(first) = first else { return Ok(nulls(object, patch)) };
+        let Some(first) = first else { return Ok(nulls(object, &patch)) };
         let same_kind = |node: &Datum| {
             node.is_null() || std::mem::discriminant(&node.content) == std::mem::discriminant(&first.content)
         };
@@ -124,7 +119,7 @@ impl<'a> Merger<'a> {
         match &first.content {
             Content::Mapping(_) => self.mapping(object, patch, schema),
             Content::Sequence(_) => match schema.and_then(Schema::merge_keys) {
-                Some(keys) => self.keyed_list(object, patch, &keys, schema),
+                Some(keys) => self.keyed_list(object, patch, &keys, schema.and_then(Schema::elements)),
                 None => Ok(self.whole(object, patch)),
             },
             Content::Scalar(_) => {
@@ -227,7 +222,16 @@ impl<'a> Merger<'a> {
             let was_absent = matches!(patch, Patch::Absent);
             let old = std::mem::replace(&mut pairs[at].1, Datum::null(Origin::NONE));
             let quoting = old.quoting;
-            match self.walk(Some(old), patch, schema)? {
+            let commented = if old.is_sequence() { self.commented(&pairs[at].0) } else { None };
+            let merged = match commented {
+                None => self.walk(Some(old), patch, schema)?,
+                Some(None) => self.whole(Some(old), patch),
+                Some(Some(keys)) => {
+                    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+                    self.keyed_list(Some(old), patch, &keys, schema.and_then(Schema::elements))?
+                }
+            };
+            match merged {
                 Some(mut value) if !value.is_null() || was_absent => {
                     value.quoting = quoting;
                     pairs[at].1 = value;
@@ -254,7 +258,7 @@ impl<'a> Merger<'a> {
         object: Option<Datum>,
         patch: Patch,
         keys: &[&str],
-        schema: Option<Schema<'a>>,
+        elements: Option<Schema<'a>>,
     ) -> Result<Option<Datum>, Failure> {
         let (mut list, mut other) = match (object.filter(|object| !object.is_null()), patch) {
             (None, Patch::Node(mut node)) => {
@@ -295,7 +299,6 @@ impl<'a> Merger<'a> {
                 }
             }
         };
-        let elements = schema.and_then(Schema::elements);
         if let Content::Sequence(items) = &mut list.content {
             let mut incoming = match &mut other {
                 Patch::Node(Datum { content: Content::Sequence(items), .. }) => Some(std::mem::take(items)),
@@ -335,7 +338,8 @@ impl<'a> Merger<'a> {
         if keys.len() > 1 {
             unify(&mut tuples);
         }
-        let mut used: Vec<usize> = (0..keys.len()).filter(|at| tuples.iter().any(|tuple| !tuple[*at].is_empty())).collect();
+        let mut used: Vec<usize> =
+            (0..keys.len()).filter(|at| tuples.iter().any(|tuple| !tuple[*at].is_empty())).collect();
         if used.is_empty() {
             used = (0..keys.len()).collect();
         }
@@ -379,137 +383,10 @@ impl<'a> Merger<'a> {
     }
 }
 
-fn is_empty_mapping(node: &Datum) -> bool {
-    node.is_mapping() && node.pairs().is_empty()
-}
-
 /// Both sides are null or absent: a null that is written out stays, unless the patch has one.
-fn nulls(object: Option<Datum>, patch: Patch) -> Option<Datum> {
+fn nulls(object: Option<Datum>, patch: &Patch) -> Option<Datum> {
     match patch {
         Patch::Absent => object.filter(|object| !object.text().is_empty()),
         _ => None,
     }
-}
-
-fn list_directive_text(list: &Datum) -> Option<String> {
-    let element = list.items().iter().find(|element| element.get("$patch").is_some())?;
-    (element.pairs().len() == 1).then(|| element.text_of("$patch").to_owned())
-}
-
-fn list_directive(list: &Datum) -> Result<Directive, Failure> {
-    let element = list.items().iter().find(|element| element.get("$patch").is_some());
-    match element.filter(|element| element.pairs().len() == 1) {
-        Some(element) => directive(element.get("$patch")),
-        None => Ok(Directive::Merge),
-    }
-}
-
-/// The text of an element's key, or of the element itself where lists are merged by value.
-fn key_value(element: &Datum, key: &str) -> String {
-    if key.is_empty() {
-        return element.text().to_owned();
-    }
-    element.text_of(key).to_owned()
-}
-
-fn has_keys(element: &Datum, wanted: &[(&str, &str)]) -> bool {
-    wanted.iter().all(|(key, text)| {
-        if key.is_empty() {
-            return element.text() == *text;
-        }
-        element.get(key).is_some_and(|value| value.text() == *text)
-    })
-}
-
-/// Tuples that agree in one place and otherwise differ only where one is empty become their union.
-fn unify(tuples: &mut [Vec<String>]) {
-    for i in 0..tuples.len() {
-        let left = tuples[i].clone();
-        for j in 0..tuples.len() {
-            let right = &tuples[j];
-            let agree = left.iter().zip(right).any(|(a, b)| a == b);
-            let fit = left.iter().zip(right).all(|(a, b)| a == b || a.is_empty() || b.is_empty());
-            if agree && fit {
-                let union: Vec<String> =
-                    left.iter().zip(right).map(|(a, b)| if a.is_empty() { b } else { a }.clone()).collect();
-                tuples[i].clone_from(&union);
-                tuples[j] = union;
-            }
-        }
-    }
-}
-
-/// Replaces the elements with these keys by another, or appends it; without another, takes them away. Nulls and empty
-/// mappings go in any case.
-fn set_element(
-    list: &mut Vec<Datum>,
-    element: Option<&Datum>,
-    keys: &[&str],
-    values: &[&str],
-) -> Result<(), Failure> {
-    let by_key = keys.first().is_some_and(|key| !key.is_empty()) && values.first().is_some_and(|text| !text.is_empty());
-    let mut found = false;
-    let mut kept = Vec::with_capacity(list.len() + 1);
-    for old in list.drain(..) {
-        if old.is_null() || is_empty_mapping(&old) {
-            continue;
-        }
-        if !old.is_mapping() && by_key {
-            kept.push(old);
-            continue;
-        }
-        let mut matches = !values.is_empty();
-        for (key, text) in keys.iter().zip(values) {
-            if key.is_empty() != old.is_scalar() {
-                let message = "a list element is of another kind than the keys of its list need";
-                return Err(failure(&codes::PATCH, message, old.origin, "this element"));
-            }
-            let fits = match old.get(key) {
-                _ if key.is_empty() => old.text() == *text,
-                Some(value) => text.is_empty() || value.text() == *text,
-                None => false,
-            };
-            matches &= fits;
-            if !fits {
-                break;
-            }
-        }
-        if matches {
-            found = true;
-            kept.extend(element.cloned());
-        } else if !values.is_empty() {
-            kept.push(old);
-        }
-    }
-    *list = kept;
-    if let Some(element) = element.filter(|element| !element.is_null() && !found) {
-        list.push(element.clone());
-    }
-    Ok(())
-}
-
-/// The object's elements behind those that were merged; those that were merged replace themselves.
-fn append(result: &mut Vec<Datum>, items: &[Datum], keys: &[&str]) -> Result<(), Failure> {
-    for element in items {
-        if keys[0].is_empty() {
-            set_element(result, Some(element), &[""], &[element.text()])?;
-            continue;
-        }
-        if element.is_scalar() && !element.is_null() {
-            let message = "a list element is of another kind than the keys of its list need";
-            return Err(failure(&codes::PATCH, message, element.origin, "this element"));
-        }
-        let mut values = Vec::new();
-        for key in keys {
-            match element.get(key) {
-                Some(value) => values.push(value.text()),
-                None => result.push(element.clone()),
-            }
-        }
-        if keys.len() > 1 {
-            set_element(result, None, keys, &values)?;
-        }
-        set_element(result, Some(element), keys, &values)?;
-    }
-    Ok(())
 }

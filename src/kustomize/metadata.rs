@@ -25,7 +25,13 @@ impl Configured {
     /// A field of a kustomization.
     pub(super) fn field(file: &str, kind: &str) -> Self {
         let none = String::new();
-        Self { file: file.to_owned(), api_version: "builtin".to_owned(), kind: kind.to_owned(), name: none.clone(), namespace: none }
+        Self {
+            file: file.to_owned(),
+            api_version: "builtin".to_owned(),
+            kind: kind.to_owned(),
+            name: none.clone(),
+            namespace: none,
+        }
     }
 
     /// A resource that configures a plugin, if it knows where it came from.

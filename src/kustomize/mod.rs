@@ -5,6 +5,7 @@
 //!
 //! The steps of a kustomization stand in order in `layer`; what happens once, at the root, in `finish`.
 
+mod blame;
 mod config;
 mod decode;
 mod diags;
@@ -17,6 +18,7 @@ mod json_patch;
 mod layer;
 mod manifest;
 mod merge;
+mod merge_lists;
 mod metadata;
 mod names;
 mod order;
@@ -43,6 +45,7 @@ use rayon::prelude::*;
 use crate::diag::Diagnostic;
 use crate::yaml::print;
 
+pub use blame::{Place, Setter, blame, narrowed};
 pub use diags::codes;
 pub use origin::{Origins, Step};
 pub use release::Release;
@@ -75,6 +78,20 @@ impl Build {
             return self.resources.iter().map(text).collect();
         }
         self.resources.par_iter().map(text).collect()
+    }
+
+    /// The name of each resource's file in an output directory, as Kustomize chooses it.
+    pub fn file_names(&self) -> Vec<String> {
+        let namespaces = self.resources.iter().map(|resource| resource.effective_namespace());
+        let namespaces: std::collections::HashSet<_> = namespaces.filter(|name| *name != resource::CLUSTER).collect();
+        let name = |resource: &Arc<Resource>| {
+            let id = resource.id();
+            let version = resource.api_version().replace('/', "_");
+            let name = format!("{version}_{}_{}.yaml", id.gvk.kind, id.name).to_lowercase();
+            let several = namespaces.len() > 1 && !resource.is_cluster_scoped();
+            if several { format!("{}_{name}", id.namespace.to_lowercase()) } else { name }
+        };
+        self.resources.iter().map(name).collect()
     }
 
     /// What `kustomize build` prints.

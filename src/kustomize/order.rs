@@ -12,9 +12,27 @@ use crate::kustomize::resource::{CLUSTER, Id, Resource};
 
 /// Kinds that come first in the legacy order: what others need.
 const FIRST: [&str; 22] = [
-    "Namespace", "ResourceQuota", "StorageClass", "CustomResourceDefinition", "ServiceAccount", "PodSecurityPolicy",
-    "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "ConfigMap", "Secret", "Endpoints", "Service",
-    "LimitRange", "PriorityClass", "PersistentVolume", "PersistentVolumeClaim", "Deployment", "StatefulSet", "CronJob",
+    "Namespace",
+    "ResourceQuota",
+    "StorageClass",
+    "CustomResourceDefinition",
+    "ServiceAccount",
+    "PodSecurityPolicy",
+    "Role",
+    "ClusterRole",
+    "RoleBinding",
+    "ClusterRoleBinding",
+    "ConfigMap",
+    "Secret",
+    "Endpoints",
+    "Service",
+    "LimitRange",
+    "PriorityClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "Deployment",
+    "StatefulSet",
+    "CronJob",
     "PodDisruptionBudget",
 ];
 
@@ -96,8 +114,11 @@ pub(super) fn sort(resources: &mut Vec<Arc<Resource>>, options: Option<&SortOpti
 
 /// A short text of an id, for messages: the namespace only where there is one.
 pub(super) fn described(id: &Id) -> String {
-    let api_version =
-        if id.gvk.group.is_empty() { id.gvk.version.to_string() } else { format!("{}/{}", id.gvk.group, id.gvk.version) };
+    let api_version = if id.gvk.group.is_empty() {
+        id.gvk.version.to_string()
+    } else {
+        format!("{}/{}", id.gvk.group, id.gvk.version)
+    };
     let namespace = match &*id.namespace {
         CLUSTER => String::new(),
         namespace => format!(", namespace `{namespace}`"),

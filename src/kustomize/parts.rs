@@ -194,8 +194,7 @@ pub(super) fn patch(reader: Reader, node: &Datum) -> Result<Patch, Failure> {
     Ok(patch)
 }
 
-const SELECTOR: &[&str] =
-    &["group", "version", "kind", "name", "namespace", "annotationSelector", "labelSelector"];
+const SELECTOR: &[&str] = &["group", "version", "kind", "name", "namespace", "annotationSelector", "labelSelector"];
 
 pub(super) fn selector(reader: Reader, node: &Datum) -> Result<Selector, Failure> {
     let mut selector = no_selector(node.origin);
@@ -250,12 +249,11 @@ pub(super) fn image(reader: Reader, node: &Datum) -> Result<Image, Failure> {
 pub(super) fn replica(reader: Reader, node: &Datum) -> Result<Replica, Failure> {
     let mut replica = Replica { name: CompactString::default(), count: 0, origin: node.origin };
     for (field, value) in reader.object(node, "`replicas`", &["name", "count"])? {
-        match field {
-            "name" => replica.name = plain(reader, value, field)?,
-            _ => {
-                replica.count = reader.int(value, field)?;
-                replica.origin = value.origin;
-            }
+        if field == "name" {
+            replica.name = plain(reader, value, field)?;
+        } else {
+            replica.count = reader.int(value, field)?;
+            replica.origin = value.origin;
         }
     }
     Ok(replica)
@@ -336,8 +334,7 @@ pub(super) fn generator_options(reader: Reader, node: &Datum) -> Result<Generato
     Ok(options)
 }
 
-const GENERATOR: &[&str] =
-    &["namespace", "name", "behavior", "literals", "files", "envs", "env", "options", "type"];
+const GENERATOR: &[&str] = &["namespace", "name", "behavior", "literals", "files", "envs", "env", "options", "type"];
 
 /// `type` is a field of Secrets alone.
 pub(super) fn generator(reader: Reader, node: &Datum, is_secret: bool) -> Result<GeneratorArgs, Failure> {

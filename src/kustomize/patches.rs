@@ -19,12 +19,7 @@ use crate::source::Origin;
 use crate::yaml::data::Datum;
 
 /// `patchesStrategicMerge`: files, or texts.
-pub(super) fn strategic_merges(
-    run: &Run<'_>,
-    root: &Root<'_>,
-    entries: &[Text],
-    set: &mut Set,
-) -> Result<(), Failure> {
+pub(super) fn strategic_merges(run: &Run<'_>, root: &Root<'_>, entries: &[Text], set: &mut Set) -> Result<(), Failure> {
     let mut found = 0;
     for entry in entries {
         let patches: Vec<Arc<Resource>> = match run.inline(entry).filter(|_| entry.contains(':')) {
@@ -225,7 +220,7 @@ fn merge_into(
     let wipes = wipes_annotations(&patch);
     let title = resource.title().into_owned();
     let chained = |failure: Failure| Box::new(failure.help(format!("it is merged into {title}")));
-    if merge(&mut resource.root, patch, openapi, &run.session.origins).map_err(chained)? == Merged::Deleted {
+    if merge(&mut resource.root, patch, openapi, run.session).map_err(chained)? == Merged::Deleted {
         return Ok(Merged::Deleted);
     }
     if wipes {

@@ -1,7 +1,6 @@
 //! Field paths of replacements and vars: `spec.containers.[name=app].image`, `a.*.b`, `a.0`, `[x.y/z]`.
 
-use regex::Regex;
-
+use crate::kustomize::select::Regex;
 use crate::source::{FileId, Origin};
 use crate::yaml::data::{Content, Datum, Quoting, Tag};
 use crate::yaml::{json, load, plain};
@@ -78,7 +77,11 @@ pub(super) fn lookup<'a>(root: &'a Datum, parts: &[String]) -> Result<Option<&'a
         } else if is_element(part) {
             let (key, text) = element(part)?;
             list(node)?.iter().find(|item| {
-                if key.is_empty() { item.text() == text } else { item.get(key).is_some_and(|value| value.text() == text) }
+                if key.is_empty() {
+                    item.text() == text
+                } else {
+                    item.get(key).is_some_and(|value| value.text() == text)
+                }
             })
         } else {
             if !node.is_mapping() && !node.is_null() {

@@ -90,7 +90,11 @@ fn service_account(run: &Run<'_>, plugin: &Resource) -> Result<Resource, Failure
         return Err(failure(&codes::GENERATOR, message, plugin.root.origin, "only `gke` is"));
     }
     let origin = plugin.root.origin;
-    let account = format!("{}@{}.iam.gserviceaccount.com", text(["serviceAccount", "name"]), text(["serviceAccount", "projectId"]));
+    let account = format!(
+        "{}@{}.iam.gserviceaccount.com",
+        text(["serviceAccount", "name"]),
+        text(["serviceAccount", "projectId"])
+    );
     let mut annotations = Datum::mapping(origin);
     annotations.push(Datum::open("iam.gke.io/gcp-service-account", origin), Datum::string(account, origin));
     let mut meta = Datum::mapping(origin);
@@ -182,7 +186,8 @@ fn apply(run: &Run<'_>, root: &Root<'_>, plugin: &Resource, set: &mut Set) -> Re
     }
     let reader = PLUGIN;
     let node = &plugin.root;
-    let field = |name: &str| node.pairs().iter().find(|(key, _)| key.text().eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    let field =
+        |name: &str| node.pairs().iter().find(|(key, _)| key.text().eq_ignore_ascii_case(name)).map(|(_, value)| value);
     let text = |name: &str| field(name).map(|value| reader.text(value, name)).transpose().map(Option::flatten);
     let specs = || field("fieldSpecs").map_or(Ok(Vec::new()), |value| field_specs(reader, value, "fieldSpecs"));
     let map = |name: &str| field(name).map_or(Ok(Vec::new()), |value| reader.map(value, name));
@@ -193,7 +198,9 @@ fn apply(run: &Run<'_>, root: &Root<'_>, plugin: &Resource, set: &mut Set) -> Re
         "LabelTransformer" => transform::set_entries(run, &map("labels")?, &specs()?, Step::Labels, set),
         "NamespaceTransformer" => {
             let namespace = node.at(["metadata", "namespace"]).map(|value| reader.text(value, "namespace"));
-            let Some(namespace) = namespace.transpose()?.flatten().filter(|text| !text.is_empty()) else { return Ok(()) };
+            let Some(namespace) = namespace.transpose()?.flatten().filter(|text| !text.is_empty()) else {
+                return Ok(());
+            };
             let subjects = match text("setRoleBindingSubjects")?.as_deref() {
                 None | Some("" | "defaultOnly") => Subjects::NamedDefault,
                 Some("allServiceAccounts") => Subjects::ServiceAccounts,
@@ -233,7 +240,7 @@ fn apply(run: &Run<'_>, root: &Root<'_>, plugin: &Resource, set: &mut Set) -> Re
         "ReplacementTransformer" => {
             let entries = field("replacements").map_or(Ok(Vec::new()), |value| {
                 reader.list(value, "replacements", |item| match item.text_of("path") {
-                    "" => Ok(ReplacementEntry::Inline(replacements::decode(reader, item)?)),
+                    "" => Ok(ReplacementEntry::Inline(Box::new(replacements::decode(reader, item)?))),
                     path => Ok(ReplacementEntry::File(Text { text: path.into(), origin: item.origin })),
                 })
             })?;

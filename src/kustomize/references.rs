@@ -100,6 +100,17 @@ fn leads_somewhere(root: &Datum, spec: &FieldSpec) -> bool {
     true
 }
 
+/// What stands beside a name.
+#[derive(Clone, Copy)]
+enum Beside<'a> {
+    /// Nothing: the name stands alone.
+    Nothing,
+    /// Other fields of a mapping, and no namespace.
+    Fields,
+    /// A namespace.
+    Namespace(&'a str),
+}
+
 struct Referrer<'a> {
     run: &'a Run<'a>,
     all: &'a [Named],
@@ -152,7 +163,7 @@ impl Referrer<'_> {
     }
 
     fn scalar(&self, node: &mut Datum, target: &Gvk) -> Result<(), Failure> {
-        let Some(named) = self.select(node.text(), target, None, node.origin)? else { return Ok(()) };
+        let Some(named) = self.select(node.text(), target, Beside::Nothing, node.origin)? else { return Ok(()) };
         if named.now.name != node.text() {
             let origin = self.renamed(node, named);
             node.set_scalar(Datum::open(&named.now.name, origin));
@@ -167,7 +178,8 @@ impl Referrer<'_> {
         };
         let namespace = node.get("namespace").map(|namespace| namespace.text().to_owned());
         let old = name.text().to_owned();
-        let Some(named) = self.select(&old, target, Some(namespace.as_deref()), name.origin)? else { return Ok(()) };
+        let beside = namespace.as_deref().map_or(Beside::Fields, Beside::Namespace);
+        let Some(named) = self.select(&old, target, beside, name.origin)? else { return Ok(()) };
         if named.now.name == old && named.raw_namespace.is_empty() {
             return Ok(());
         }
@@ -190,14 +202,8 @@ impl Referrer<'_> {
             || self.subjects.as_ref().is_some_and(|namespaces| namespaces.contains(&named.raw_namespace))
     }
 
-    /// The resource that a name means; `map` holds the namespace beside the name, where names stand in mappings.
-    fn select(
-        &self,
-        old: &str,
-        target: &Gvk,
-        map: Option<Option<&str>>,
-        origin: Origin,
-    ) -> Result<Option<&Named>, Failure> {
+    /// The resource that a name means.
+    fn select(&self, old: &str, target: &Gvk, beside: Beside<'_>, origin: Origin) -> Result<Option<&Named>, Failure> {
         let own = &self.all[self.own];
         let Some(places) = self.by_name.get(old) else { return Ok(None) };
         let selected = |named: &Named, gvk: &Gvk| named.former.iter().any(|id| id.gvk.is_selected(gvk));
@@ -213,9 +219,10 @@ impl Referrer<'_> {
                     || named.now.namespace == own.now.namespace
             })
             .collect();
-        if let Some(Some(namespace)) = map {
+        if let Beside::Namespace(namespace) = beside {
             let is_cluster = |id: &str| id == crate::kustomize::resource::CLUSTER;
-            let originally = |named: &Named| named.original_namespace == namespace && !is_cluster(&named.original_namespace);
+            let originally =
+                |named: &Named| named.original_namespace == namespace && !is_cluster(&named.original_namespace);
             if self.all.iter().any(|named| self.is_in_reach(named) && originally(named)) {
                 found.retain(|named| originally(named));
             } else {
@@ -237,12 +244,14 @@ impl Referrer<'_> {
             [named] => Ok(Some(named)),
             [first, ..] => {
                 let same = |named: &&Named| {
-                    named.now.name == first.now.name && (map.is_none() || named.raw_namespace == first.raw_namespace)
+                    named.now.name == first.now.name
+                        && (matches!(beside, Beside::Nothing) || named.raw_namespace == first.raw_namespace)
                 };
                 if found.iter().all(same) {
                     return Ok(Some(first));
                 }
-                let message = format!("the name `{old}` could mean {} or {}", described(&first.now), described(&found[1].now));
+                let message =
+                    format!("the name `{old}` could mean {} or {}", described(&first.now), described(&found[1].now));
                 let diagnostic = at(Diagnostic::error(&codes::REFERENCE, message), origin, "this name");
                 let diagnostic = at(diagnostic, first.origin, "this one");
                 Err(Box::new(at(diagnostic, found[1].origin, "or this one")))

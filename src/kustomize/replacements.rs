@@ -88,21 +88,20 @@ fn field_options(reader: Reader, node: &Datum) -> Result<FieldOptions, Failure> 
 }
 
 /// Makes every replacement, in order; each sees what those before it did.
-pub(super) fn run(
-    run: &Run<'_>,
-    root: &Root<'_>,
-    entries: &[ReplacementEntry],
-    set: &mut Set,
-) -> Result<(), Failure> {
+pub(super) fn run(run: &Run<'_>, root: &Root<'_>, entries: &[ReplacementEntry], set: &mut Set) -> Result<(), Failure> {
     let mut all = Vec::new();
     for entry in entries {
         match entry {
-            ReplacementEntry::Inline(replacement) => all.push(replacement.clone()),
+            ReplacementEntry::Inline(replacement) => all.push((**replacement).clone()),
             ReplacementEntry::File(path) => {
                 let (document, _) = run.session.document(&root.file(run.session, path)?)?;
                 let chained = |failure: Failure| Box::new(at(*failure, path.origin, "named here"));
                 if document.is_sequence() {
-                    all.extend(REPLACEMENTS.list(&document, "replacements", |item| decode(REPLACEMENTS, item)).map_err(chained)?);
+                    all.extend(
+                        REPLACEMENTS
+                            .list(&document, "replacements", |item| decode(REPLACEMENTS, item))
+                            .map_err(chained)?,
+                    );
                 } else {
                     all.push(decode(REPLACEMENTS, &document).map_err(chained)?);
                 }
@@ -142,12 +141,13 @@ fn value_of(source: &Source, set: &Set) -> Result<Datum, Failure> {
             && (select.namespace.is_empty() || id.namespace != CLUSTER && id.namespace == effective(&select.namespace))
     };
     let mut found = set.resources().iter().filter(|resource| resource.ids().iter().any(fits));
-    let described = [&select.gvk.kind, &select.name].map(|part| part.to_string()).join(" ");
+    let described = [&select.gvk.kind, &select.name].map(ToString::to_string).join(" ");
     let Some(resource) = found.next() else {
         return Err(wrong(select.origin, format!("the source of a replacement (`{described}`) is no resource")));
     };
     if let Some(second) = found.next() {
-        let failure = wrong(select.origin, format!("the source of a replacement (`{described}`) could be several resources"));
+        let failure =
+            wrong(select.origin, format!("the source of a replacement (`{described}`) could be several resources"));
         let diagnostic = at(*failure, resource.root.origin, "this one");
         return Err(Box::new(at(diagnostic, second.root.origin, "or this one")));
     }
@@ -182,7 +182,8 @@ struct Chosen {
 impl Chosen {
     /// Whether a resource is selected, and not rejected.
     fn fits(&self, resource: &Resource) -> bool {
-        let rejected = |(_, matcher): &(Selector, Matcher)| matcher.asks_for_metadata() && matcher.fits_metadata(resource);
+        let rejected =
+            |(_, matcher): &(Selector, Matcher)| matcher.asks_for_metadata() && matcher.fits_metadata(resource);
         if !self.select.fits_metadata(resource) || self.reject.iter().any(rejected) {
             return false;
         }
@@ -193,7 +194,9 @@ impl Chosen {
             matcher.fits_gvk(&id.gvk) && matcher.fits_name(&id.name) && matcher.fits_namespace(&id.namespace)
         };
         let rejected = |(selector, matcher): &(Selector, Matcher)| {
-            let is_empty = selector.gvk == crate::kube::Gvk::default() && selector.name.is_empty() && selector.namespace.is_empty();
+            let is_empty = selector.gvk == crate::kube::Gvk::default()
+                && selector.name.is_empty()
+                && selector.namespace.is_empty();
             !is_empty && ids.iter().any(|id| fits(matcher, id))
         };
         !self.reject.iter().any(rejected) && ids.iter().any(|id| fits(&self.select, id))
@@ -230,7 +233,13 @@ fn apply(run: &Run<'_>, target: &Target, value: &Datum, set: &mut Set) -> Result
     Ok(())
 }
 
-fn write(run: &Run<'_>, resource: &mut Resource, path: &Text, value: &Datum, options: &FieldOptions) -> Result<(), String> {
+fn write(
+    run: &Run<'_>,
+    resource: &mut Resource,
+    path: &Text,
+    value: &Datum,
+    options: &FieldOptions,
+) -> Result<(), String> {
     let parts = paths::split(path);
     let create = options.create.then_some(match value.content {
         Content::Scalar(_) => Created::Scalar,

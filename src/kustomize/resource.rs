@@ -80,13 +80,8 @@ pub(super) const INTERNAL: &str = "internal.config.kubernetes.io/";
 
 impl Resource {
     pub(super) fn new(root: Datum, release: Release) -> Self {
-        let mut resource = Self {
-            root,
-            notes: Notes::default(),
-            behavior: Behavior::Create,
-            variables: Vec::new(),
-            release,
-        };
+        let mut resource =
+            Self { root, notes: Notes::default(), behavior: Behavior::Create, variables: Vec::new(), release };
         resource.take_notes();
         resource
     }
@@ -194,11 +189,8 @@ impl Resource {
 
     /// Remembers the present name, namespace and kind.
     pub(super) fn remember(&mut self) {
-        let former = Former {
-            name: self.name().into(),
-            namespace: self.effective_namespace().into(),
-            kind: self.kind().into(),
-        };
+        let former =
+            Former { name: self.name().into(), namespace: self.effective_namespace().into(), kind: self.kind().into() };
         self.notes.former.push(former);
     }
 
@@ -231,7 +223,8 @@ impl Resource {
         entries.sort_by(|a, b| a.0.cmp(&b.0));
         for (key, value, origin) in entries {
             let at = old.iter().position(|(name, _)| name.text() == key);
-            let key = at.map_or_else(|| Datum::open(&key, origin), |at| Datum::open(&key, old.swap_remove(at).0.origin));
+            let key =
+                at.map_or_else(|| Datum::open(&key, origin), |at| Datum::open(&key, old.swap_remove(at).0.origin));
             map.push(key, Datum::string(&value, origin));
         }
         let key_origin = map.origin;

@@ -76,7 +76,8 @@ impl Root<'_> {
         if !session.options.unrestricted && !is_within(&real, self.directory) {
             let message = format!("`{}` lies outside of the directory of its kustomization", &**path);
             let failure = refuse(path, message, "not to be read from here");
-            let help = "move the file, or include its directory as a base; `--load-restrictor LoadRestrictionsNone` allows it";
+            let help =
+                "move the file, or include its directory as a base; `--load-restrictor LoadRestrictionsNone` allows it";
             return Err(Box::new(failure.help(help)));
         }
         Ok(real)
@@ -127,7 +128,10 @@ pub(super) fn is_remote(path: &str) -> bool {
         || path.contains("?ref=")
         || path.contains(".git//")
         || path.ends_with(".git")
-        || path.split('/').next().is_some_and(|host| host.contains('.') && !host.starts_with('.') && host.contains(".com"))
+        || path
+            .split('/')
+            .next()
+            .is_some_and(|host| host.contains('.') && !host.starts_with('.') && host.contains(".com"))
 }
 
 #[cfg(test)]

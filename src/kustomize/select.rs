@@ -1,6 +1,6 @@
 //! Which resources a selector means: anchored regular expressions on ids, Kubernetes' syntax on labels and annotations.
 
-use regex::Regex;
+pub(super) use regex::Regex;
 
 use crate::kube::{Gvk, is_label, is_label_value};
 use crate::kustomize::diags::{Failure, codes, failure};
@@ -102,7 +102,8 @@ impl Matcher {
             }
             let mut map = resource.meta_map(field);
             let notes = &resource.notes;
-            let names = ["previousNames", "previousNamespaces", "previousKinds"].map(|name| format!("{INTERNAL}{name}"));
+            let names =
+                ["previousNames", "previousNamespaces", "previousKinds"].map(|name| format!("{INTERNAL}{name}"));
             if field == "annotations" && !notes.former.is_empty() {
                 map.extend(names.iter().map(|name| (&**name, "")));
             }

@@ -102,6 +102,17 @@ impl<'a> Session<'a> {
         locked(&self.sources).file(file).path.clone()
     }
 
+    /// The comment behind a key, on its line, where it holds an object.
+    pub(super) fn comment_behind(&self, key: &Datum) -> Option<String> {
+        let (file, start) = key.origin.place()?;
+        let sources = locked(&self.sources);
+        let text = sources.file(file).text.get(start as usize..)?;
+        let line = text.lines().next()?;
+        let (_, comment) = line.split_once(": # ").or_else(|| line.split_once(" # "))?;
+        let comment = comment.trim();
+        comment.starts_with('{').then(|| comment.to_owned())
+    }
+
     /// The text of a file by its path in the tree; line feeds alone end its lines.
     pub(super) fn text(&self, path: &str) -> Arc<Result<Loaded, Failure>> {
         if let Some(known) = locked(&self.texts).get(path) {
@@ -113,7 +124,8 @@ impl<'a> Session<'a> {
 
     fn read(&self, path: &str) -> Result<Loaded, Failure> {
         let shown = self.shown(path);
-        let refuse = |why: String| Box::new(Diagnostic::error(&codes::PATH, format!("`{shown}` cannot be read: {why}")));
+        let refuse =
+            |why: String| Box::new(Diagnostic::error(&codes::PATH, format!("`{shown}` cannot be read: {why}")));
         let bytes = match self.tree.read(path) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Err(refuse("no such file".to_owned())),
@@ -123,7 +135,8 @@ impl<'a> Session<'a> {
             Err(error) => return Err(refuse(error.to_string())),
         };
         let text = String::from_utf8(bytes).map_err(|error| {
-            let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+            let line =
+                error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
             refuse(format!("it is not UTF-8 text, see line {}", line + 1))
         })?;
         let text: Arc<str> = if text.contains('\r') { text.replace("\r\n", "\n").into() } else { text.into() };
@@ -134,7 +147,8 @@ impl<'a> Session<'a> {
     /// The bytes of a file, whatever they are, and the file where it is text.
     pub(super) fn bytes(&self, path: &str) -> Result<(Vec<u8>, Option<FileId>), Failure> {
         let shown = self.shown(path);
-        let refuse = |why: String| Box::new(Diagnostic::error(&codes::PATH, format!("`{shown}` cannot be read: {why}")));
+        let refuse =
+            |why: String| Box::new(Diagnostic::error(&codes::PATH, format!("`{shown}` cannot be read: {why}")));
         match self.tree.read(path) {
             Ok(Some(bytes)) => {
                 let file = match &*self.text(path) {

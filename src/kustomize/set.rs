@@ -73,7 +73,8 @@ impl Set {
     pub(super) fn ever(&mut self, id: &Id) -> Vec<usize> {
         let list = &self.list;
         let index = self.ever.get_or_insert_with(|| {
-            let mut index: HashMap<Id, Vec<usize>> = HashMap::with_capacity_and_hasher(list.len(), rustc_hash::FxBuildHasher);
+            let mut index: HashMap<Id, Vec<usize>> =
+                HashMap::with_capacity_and_hasher(list.len(), rustc_hash::FxBuildHasher);
             for (at, resource) in list.iter().enumerate() {
                 for id in resource.ids() {
                     let places = index.entry(id).or_default();

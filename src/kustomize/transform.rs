@@ -10,9 +10,9 @@ use crate::kustomize::diags::{Failure, codes, failure};
 use crate::kustomize::fields::{Config, FieldSpec, Made, fits, merge_all, visit};
 use crate::kustomize::file::Kustomization;
 use crate::kustomize::layer::Run;
+use crate::kustomize::metadata;
 use crate::kustomize::names::{self, Affix};
 use crate::kustomize::origin::Step;
-use crate::kustomize::metadata;
 use crate::kustomize::parts::{Label, Replica};
 use crate::kustomize::resource::Resource;
 use crate::kustomize::roots::Root;
@@ -88,12 +88,7 @@ pub(super) fn run(
 }
 
 /// Where an entry of `labels` goes.
-fn label_specs(
-    run: &Run<'_>,
-    file: &Kustomization,
-    label: &Label,
-    config: &Config,
-) -> Result<Vec<FieldSpec>, Failure> {
+fn label_specs(run: &Run<'_>, file: &Kustomization, label: &Label, config: &Config) -> Result<Vec<FieldSpec>, Failure> {
     if let Some(origin) = label.volume_claims.filter(|_| !run.session.options.release.labels_volume_claims()) {
         let message = "`includeVolumeClaimTemplates` is a field of Kustomize 5.8.2 and later";
         return Err(failure(&codes::KUSTOMIZATION, message, origin, "unknown to 5.8.1"));
@@ -141,10 +136,8 @@ pub(super) fn set_entries(
                     let origin = run.session.origins.note(Change { step, place: value.origin, replaced });
                     let is_new = node.get(key).is_none();
                     node.set(key, Datum::string(&**value, origin));
-                    if is_new {
-                        if let Some((name, _)) = node.pairs_mut().and_then(|pairs| pairs.last_mut()) {
-                            name.origin = key.origin;
-                        }
+                    if let Some((name, _)) = node.pairs_mut().and_then(|pairs| pairs.last_mut()).filter(|_| is_new) {
+                        name.origin = key.origin;
                     }
                 }
                 Ok(())
@@ -183,9 +176,7 @@ pub(super) fn set_namespace(
     how: &Namespacing,
     set: &mut Set,
 ) -> Result<(), Failure> {
-    let note = |replaced| {
-        run.session.origins.note(Change { step: Step::Namespace, place: namespace.origin, replaced })
-    };
+    let note = |replaced| run.session.origins.note(Change { step: Step::Namespace, place: namespace.origin, replaced });
     let write = |node: &mut Datum| {
         if how.unset_only && !node.text().is_empty() && !node.is_null() {
             return Ok(());
@@ -259,7 +250,8 @@ pub(super) fn scale(run: &Run<'_>, replica: &Replica, specs: &[FieldSpec], set: 
     let mut found = false;
     for spec in specs {
         for at in 0..set.resources().len() {
-            let fits = set.resources()[at].ids().iter().any(|id| id.name == replica.name && id.gvk.is_selected(&spec.gvk));
+            let fits =
+                set.resources()[at].ids().iter().any(|id| id.name == replica.name && id.gvk.is_selected(&spec.gvk));
             if !fits {
                 continue;
             }

@@ -25,9 +25,8 @@ pub(super) fn bind(variables: &[Variable], all: &mut Accumulated) -> Result<(), 
                     || variable.namespace.is_empty()
                     || id.namespace == variable.namespace)
         };
-        let places: Vec<usize> = (0..all.set.resources().len())
-            .filter(|place| all.set.resources()[*place].ids().iter().any(fits))
-            .collect();
+        let places: Vec<usize> =
+            (0..all.set.resources().len()).filter(|place| all.set.resources()[*place].ids().iter().any(fits)).collect();
         match places[..] {
             [] => {}
             [place] => all.set.change_body(place).variables.push(variable.name.text.clone()),
@@ -121,11 +120,15 @@ fn value(variable: &Variable, all: &Accumulated) -> Result<Option<Value>, Failur
     let name = &variable.name;
     let resource = all.set.resources().iter().find(|resource| resource.variables.contains(&name.text));
     let Some(resource) = resource else {
-        let message = format!("the var `{}` names {} `{}`, and there is no such resource", &**name, variable.gvk.kind, variable.object);
+        let message = format!(
+            "the var `{}` names {} `{}`, and there is no such resource",
+            &**name, variable.gvk.kind, variable.object
+        );
         return Err(failure(&codes::VARIABLE, message, name.origin, "this var"));
     };
     let missing = || {
-        let message = format!("{} has no field `{}`, which the var `{}` needs", resource.title(), variable.field_path, &**name);
+        let message =
+            format!("{} has no field `{}`, which the var `{}` needs", resource.title(), variable.field_path, &**name);
         let diagnostic = failure(&codes::VARIABLE, message, name.origin, "this var");
         Box::new(at(*diagnostic, resource.root.origin, "the resource"))
     };

@@ -125,7 +125,7 @@ impl Tree {
         let kind = self.root.as_ref().and_then(|root| std::fs::symlink_metadata(root.join(path)).ok());
         match (&self.root, kind) {
             (_, Some(kind)) if kind.is_dir() => Some(path.to_owned()),
-            (Some(root), Some(kind)) if kind.is_symlink() && root.join(path).is_dir() => self.resolved(root, path),
+            (Some(root), Some(kind)) if kind.is_symlink() && root.join(path).is_dir() => Self::resolved(root, path),
             _ => self.has_directory(path).then(|| path.to_owned()),
         }
     }
@@ -137,10 +137,10 @@ impl Tree {
         }
         let Some(root) = &self.root else { return self.has_directory(path).then(|| path.to_owned()) };
         let kind = std::fs::symlink_metadata(root.join(path)).ok()?;
-        if kind.is_symlink() { self.resolved(root, path) } else { Some(path.to_owned()) }
+        if kind.is_symlink() { Self::resolved(root, path) } else { Some(path.to_owned()) }
     }
 
-    fn resolved(&self, root: &Path, path: &str) -> Option<String> {
+    fn resolved(root: &Path, path: &str) -> Option<String> {
         let real = root.join(path).canonicalize().ok()?;
         let real = real.strip_prefix(root.canonicalize().ok()?).ok()?.to_str()?;
         Some(real.replace(std::path::MAIN_SEPARATOR, "/"))

@@ -89,12 +89,7 @@ pub struct Datum {
 impl Datum {
     /// A text whose type is open until it is printed.
     pub fn open(text: impl AsRef<str>, origin: Origin) -> Self {
-        Self {
-            content: Content::Scalar(CompactString::new(text)),
-            origin,
-            tag: Tag::Empty,
-            quoting: Quoting::Plain,
-        }
+        Self { content: Content::Scalar(CompactString::new(text)), origin, tag: Tag::Empty, quoting: Quoting::Plain }
     }
 
     /// A text that is a string, whatever it looks like.
@@ -274,9 +269,7 @@ impl Datum {
         match &self.content {
             Content::Scalar(_) => 1,
             Content::Sequence(items) => 1 + items.iter().map(Datum::count).sum::<usize>(),
-            Content::Mapping(pairs) => {
-                1 + pairs.iter().map(|(key, value)| key.count() + value.count()).sum::<usize>()
-            }
+            Content::Mapping(pairs) => 1 + pairs.iter().map(|(key, value)| key.count() + value.count()).sum::<usize>(),
         }
     }
 }

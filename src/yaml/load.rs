@@ -48,7 +48,7 @@ pub fn first_document(text: &str, base: usize, file: FileId) -> Result<Option<Da
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| {
             let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
-            LoadError { span: builder.span(at, at), message: error.info().to_owned(), malformed: true }
+            LoadError { span: builder.span(at, at), message: error.info().clone(), malformed: true }
         })?;
         if let Some(document) = builder.event(event, span)? {
             return Ok(Some(document));

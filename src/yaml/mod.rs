@@ -7,12 +7,14 @@ pub mod data;
 mod decode;
 mod emit;
 pub mod json;
+mod keys;
 pub mod load;
 mod node;
 mod parse;
 pub mod plain;
 pub mod print;
 mod scalar;
+mod typing;
 
 pub use decode::{Spanned, decode};
 pub use emit::{block, double_quoted, scalar};

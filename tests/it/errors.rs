@@ -58,8 +58,11 @@ fn every_code_that_render_can_give_has_a_case() {
         "render/older-templates",
     ];
     let codes = Repository::empty().run(&["explain"]).exits(0).stdout;
-    let missing: Vec<_> =
-        codes.lines().filter(|code| !elsewhere.contains(code) && !said.contains(&format!("[{code}]"))).collect();
+    let missing: Vec<_> = codes
+        .lines()
+        .filter(|code| !code.starts_with("build/"))
+        .filter(|code| !elsewhere.contains(code) && !said.contains(&format!("[{code}]")))
+        .collect();
     assert!(missing.is_empty(), "no case for {missing:?}");
 }
 

@@ -14,16 +14,33 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("yaml", &["diag", "source"]),
     ("kube", &["yaml", "diag", "source"]),
     ("catalog", &["kube", "tree", "yaml", "git", "diag", "source"]),
+    ("kustomize", &["kube", "tree", "yaml", "diag", "source"]),
     ("layout", &["catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
     ("render", &["layout", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
     ("report", &["diag", "source"]),
     ("pipeline", &["report", "render", "layout", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
-    ("cli", &["pipeline", "report", "render", "layout", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
+    (
+        "cli",
+        &[
+            "kustomize",
+            "pipeline",
+            "report",
+            "render",
+            "layout",
+            "catalog",
+            "kube",
+            "tree",
+            "yaml",
+            "git",
+            "diag",
+            "source",
+        ],
+    ),
 ];
 
 /// The one place that may name a foreign crate.
 const DOORS: &[(&str, &[&str])] = &[
-    ("granit_parser", &["yaml/parse.rs"]),
+    ("granit_parser", &["yaml/parse.rs", "yaml/load.rs"]),
     ("minijinja", &["render/engine.rs"]),
     ("git2", &["git.rs"]),
     ("jsonschema", &["catalog/schema.rs"]),
@@ -34,7 +51,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("anstream", &["cli/terminal.rs"]),
     ("strsim", &["diag.rs"]),
     ("similar", &["cli/render.rs"]),
-    ("sha2", &["render/engine.rs"]),
+    ("sha2", &["render/engine.rs", "kustomize/finish.rs"]),
+    ("regex", &["kustomize/select.rs"]),
     ("tempfile", &["tree/"]),
     ("walkdir", &["tree/"]),
 ];
