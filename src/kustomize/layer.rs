@@ -207,7 +207,9 @@ impl<'a> Run<'a> {
             // there is no such file.
             let directory = match root.include(self.session, path) {
                 Ok(_) => None,
-                Err(as_directory) if as_file.code.id == codes::PATH.id => Some(as_directory),
+                Err(as_directory) if as_file.code.id == codes::PATH.id && !root.has(self.session, path) => {
+                    Some(as_directory)
+                }
                 Err(_) => Some(as_file),
             };
             if let Some(failure) = directory {

@@ -208,27 +208,22 @@ impl Resource {
     /// Labels or annotations rewritten as Kustomize does: sorted strings, and no field where there is none.
     pub(super) fn set_meta_map(&mut self, field: &str, entries: Vec<(CompactString, CompactString, Origin)>) {
         let origin = self.root.origin;
-        let mut old: Vec<_> = self
-            .root
-            .get_mut("metadata")
-            .and_then(|meta| meta.remove(field))
-            .map(|map| map.pairs().iter().map(|(key, value)| (key.clone(), value.origin)).collect::<Vec<_>>())
-            .unwrap_or_default();
         let Some(meta) = self.root.child_mapping("metadata", origin) else { return };
+        let field_origin = meta.pairs().iter().find(|(key, _)| key.text() == field).map(|(key, _)| key.origin);
+        let old = meta.remove(field);
         if entries.is_empty() {
             return;
         }
-        let mut map = Datum::mapping(old.first().map_or(origin, |(key, _)| key.origin));
+        let first = entries.iter().map(|(.., origin)| *origin).next().unwrap_or(origin);
+        let mut map = Datum::mapping(old.as_ref().map_or(first, |old| old.origin));
         let mut entries = entries;
         entries.sort_by(|a, b| a.0.cmp(&b.0));
         for (key, value, origin) in entries {
-            let at = old.iter().position(|(name, _)| name.text() == key);
-            let key =
-                at.map_or_else(|| Datum::open(&key, origin), |at| Datum::open(&key, old.swap_remove(at).0.origin));
+            let known = old.as_ref().and_then(|old| old.pairs().iter().find(|(name, _)| name.text() == key));
+            let key = Datum::open(&key, known.map_or(origin, |(key, _)| key.origin));
             map.push(key, Datum::string(&value, origin));
         }
-        let key_origin = map.origin;
-        meta.push(Datum::open(field, key_origin), map);
+        meta.push(Datum::open(field, field_origin.unwrap_or(first)), map);
     }
 
     /// The entries of labels or annotations with who set each.

@@ -1,6 +1,6 @@
 //! Where the paths of a kustomization lead, and what of it may be read.
 
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, closest};
 use crate::kustomize::decode::Text;
 use crate::kustomize::diags::{Failure, at, codes};
 use crate::kustomize::session::Session;
@@ -83,6 +83,12 @@ impl Root<'_> {
         Ok(real)
     }
 
+    /// Whether anything stands at a path, readable or not.
+    pub(super) fn has(&self, session: &Session<'_>, path: &str) -> bool {
+        let full = normal(self.directory, path).filter(|_| !path.is_empty());
+        full.is_some_and(|full| session.tree.real_file(&full).is_some_and(|real| !session.tree.has_directory(&real)))
+    }
+
     /// The path of a directory that the kustomization includes, links resolved.
     pub(super) fn include(&self, session: &Session<'_>, path: &Text) -> Result<String, Failure> {
         if path.is_empty() {
@@ -103,7 +109,11 @@ impl Root<'_> {
                 let diagnostic = at(Diagnostic::error(&codes::REMOTE, message), path.origin, "not read from here");
                 return Box::new(diagnostic.help("vendor it: commit a copy, and name its path here"));
             }
-            refuse(path, format!("no file or directory `{}`", &**path), "leads to nothing")
+            let failure = refuse(path, format!("no file or directory `{}`", &**path), "leads to nothing");
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+            let folder = normal(self.directory, folder).unwrap_or_default();
+            let names: Vec<_> = session.tree.list(&folder).into_iter().map(|entry| entry.name).collect();
+            Box::new(failure.near(closest(name, names.iter().map(String::as_str))))
         };
         let full = normal(self.directory, path).ok_or_else(missing)?;
         let real = session.directory(&full).ok_or_else(missing)?;

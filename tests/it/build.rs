@@ -119,14 +119,16 @@ fn a_field_that_is_absent_points_at_the_nearest_thing() {
     let directory = "gitops/apps/order-service/overlays/production";
     let run = gitopsctl(&platform, &["blame", directory, "Deployment", "--field", "spec.absent"]).exits(3);
     run.says("has no field `spec.absent`").says("the nearest thing that is there");
-    let run = gitopsctl(&platform, &["blame", directory, "Deployment/order-service", "--field", "spec.replicas"]);
-    run.exits(0).prints("replicas: ").prints("patch-replicas.yaml");
+    let run =
+        gitopsctl(&platform, &["blame", directory, "Deployment/order-service", "--field", "spec.revisionHistoryLimit"]);
+    run.exits(0).prints("revisionHistoryLimit: 3").prints("base/deployment.yaml:14");
     gitopsctl(&platform, &["blame", directory, "Deployment/nobody"]).exits(2).says("builds no `Deployment/nobody`");
 }
 
 #[test]
 fn output_goes_to_a_file_or_a_directory() {
     let repository = Repository::example();
+    repository.run(&["render"]).exits(0);
     let directory = "gitops/apps/order-service/overlays/production";
     let text = repository.run(&["build", directory]).exits(0).stdout;
     repository.run(&["build", directory, "-o", "all.yaml"]).exits(0);
