@@ -23,7 +23,7 @@ use crate::catalog::PLATFORM_FILE;
 use crate::git;
 use terminal::{Failure, Terminal};
 
-/// Render Kustomize repositories that Argo CD deploys.
+/// Render and build Kustomize repositories that Argo CD deploys.
 #[derive(Debug, Parser)]
 #[command(name = "gitopsctl", version, propagate_version = true, disable_help_subcommand = true)]
 struct Cli {
@@ -80,8 +80,8 @@ enum Exit {
 }
 
 /// The exit codes, as `--help` shows them.
-const EXIT_CODES: &str = "Exit codes: 0 fine · 1 a difference was found by --check · 2 usage · 3 the input does not load or \
-                          render · 4 the disk or Git refused · 101 a bug";
+const EXIT_CODES: &str = "Exit codes: 0 fine · 1 a difference was found by --check · 2 usage · 3 the input does not load, \
+                          render or build · 4 the disk or Git refused · 101 a bug";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
