@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::cli::build_all;
 use crate::cli::terminal::{Failure, Terminal};
 use crate::cli::{EXIT_CODES, Exit, root_of};
 use crate::diag::Diagnostics;
@@ -21,6 +22,13 @@ pub(super) struct Build {
     /// The directory of the kustomization
     #[arg(value_name = "DIR", default_value = ".")]
     path: PathBuf,
+    /// Build every overlay root in or below the directory: what Argo CD's Applications name, else `**/overlays/*`, else
+    /// what no other kustomization includes
+    #[arg(long)]
+    all: bool,
+    /// With --all, write each root to its path below this directory
+    #[arg(long, value_name = "OUT", requires = "all", conflicts_with = "output")]
+    output_dir: Option<PathBuf>,
     /// Write the output here: a file, or a directory for one file a resource
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
@@ -102,7 +110,12 @@ impl Build {
             release: self.kustomize_version.release(),
             unrestricted: self.load_restrictor == Restriction::None,
             managed_by: self.enable_managedby_label,
+            ..Options::default()
         };
+        if self.all {
+            let output = self.output_dir.map(|output| directory.join(output));
+            return build_all::run(directory, &self.path, output.as_deref(), options, terminal);
+        }
         let mut built = Built::of(directory, &self.path, options)?;
         let texts = built.build.as_ref().map(kustomize::Build::texts).transpose();
         let texts = texts.map_err(|failure| built.diagnostics.push(*failure)).ok().flatten();

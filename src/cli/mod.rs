@@ -3,6 +3,7 @@
 
 mod blame;
 mod build;
+mod build_all;
 mod completions;
 mod explain;
 mod init;

@@ -31,11 +31,13 @@ pub(super) struct Accumulated {
     pub(super) set: Set,
     pub(super) config: Arc<Config>,
     pub(super) variables: Vec<Variable>,
+    /// The directories that went into it, for the search for cycles.
+    pub(super) directories: Vec<String>,
 }
 
 impl Accumulated {
     pub(super) fn empty() -> Self {
-        Self { set: Set::default(), config: Arc::default(), variables: Vec::new() }
+        Self { set: Set::default(), config: Arc::default(), variables: Vec::new(), directories: Vec::new() }
     }
 }
 
@@ -49,6 +51,15 @@ pub(super) enum InForce {
 }
 
 impl InForce {
+    /// Tells schemas apart.
+    fn key(&self) -> usize {
+        match self {
+            Self::Unset => 0,
+            Self::BuiltIn => 1,
+            Self::Custom(document) => Arc::as_ptr(document) as usize,
+        }
+    }
+
     fn is_same(&self, other: &InForce) -> bool {
         match (self, other) {
             (Self::Custom(a), Self::Custom(b)) => Arc::ptr_eq(a, b),
@@ -225,6 +236,7 @@ impl<'a> Run<'a> {
         let chained = |failure: Failure| Box::new(at(*failure, path.origin, "included here"));
         so_far.set.append_all(base.set.into_list()).map_err(chained)?;
         so_far.config = merged(&so_far.config, &base.config, path.origin)?;
+        so_far.directories.extend(base.directories);
         variables::merge(&mut so_far.variables, base.variables)
     }
 
@@ -267,7 +279,22 @@ impl<'a> Run<'a> {
             let failure = failure(&codes::KUSTOMIZATION, message, path.origin, "listed under the wrong field");
             return Err(Box::new(failure.help(help)));
         }
-        self.accumulate(&below, &file, component_of.unwrap_or_else(Accumulated::empty)).map_err(chained)
+        let schema = self.schema_in_force().key();
+        // Annotations of the build's root name paths from there, and a component builds on what is there already.
+        let keeps = self.session.options.shared && self.metadata.is_empty() && component_of.is_none();
+        if keeps {
+            let known = self.session.base(&directory, schema);
+            if let Some(known) = known.filter(|known| known.directories.iter().all(|used| !root.is_below(used))) {
+                return Ok((*known).clone());
+            }
+        }
+        let mut built =
+            self.accumulate(&below, &file, component_of.unwrap_or_else(Accumulated::empty)).map_err(chained)?;
+        built.directories.push(directory.clone());
+        if keeps && self.schema_in_force().key() == schema {
+            self.session.keep_base(&directory, schema, &built);
+        }
+        Ok(built)
     }
 
     /// A resource as it goes into a set: with the annotation of where it came from, if the root wants one.

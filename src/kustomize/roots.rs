@@ -83,6 +83,11 @@ impl Root<'_> {
         Ok(real)
     }
 
+    /// Whether this kustomization, or one that led to it, lies in a directory or below it.
+    pub(super) fn is_below(&self, directory: &str) -> bool {
+        is_within(self.directory, directory) || self.parent.is_some_and(|parent| parent.is_below(directory))
+    }
+
     /// Whether anything stands at a path, readable or not.
     pub(super) fn has(&self, session: &Session<'_>, path: &str) -> bool {
         let full = normal(self.directory, path).filter(|_| !path.is_empty());

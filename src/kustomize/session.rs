@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap as HashMap;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::kustomize::diags::{Failure, codes, unreadable};
 use crate::kustomize::file::Kustomization;
+use crate::kustomize::layer::Accumulated;
 use crate::kustomize::manifest;
 use crate::kustomize::origin::Origins;
 use crate::kustomize::release::Release;
@@ -23,6 +24,8 @@ pub struct Options {
     pub release: Release,
     /// Whether files may lie anywhere, not only below the kustomization that names them.
     pub unrestricted: bool,
+    /// Whether many roots are built, so that it pays to keep what they share.
+    pub shared: bool,
     /// Whether every object gets the label `app.kubernetes.io/managed-by`.
     pub managed_by: bool,
 }
@@ -49,6 +52,7 @@ pub struct Session<'a> {
     texts: Cached<Loaded>,
     manifests: Cached<Vec<Arc<Resource>>>,
     directories: Mutex<HashMap<String, Option<String>>>,
+    bases: Mutex<HashMap<(String, usize), Arc<Accumulated>>>,
     kustomizations: Mutex<HashMap<String, Result<Arc<Kustomization>, Failure>>>,
     diagnostics: Mutex<Diagnostics>,
 }
@@ -70,6 +74,7 @@ impl<'a> Session<'a> {
             texts: Mutex::default(),
             manifests: Mutex::default(),
             directories: Mutex::default(),
+            bases: Mutex::default(),
             kustomizations: Mutex::default(),
             diagnostics: Mutex::default(),
         }
@@ -183,6 +188,16 @@ impl<'a> Session<'a> {
             .map_err(|error| unreadable(&codes::KUSTOMIZATION, &error, self.shown(path)))?;
         let origin = Origin::at(loaded.file, 0);
         Ok((document.unwrap_or_else(|| Datum::null(origin)), loaded.file))
+    }
+
+    /// What a directory has come to under a schema, if another root has built it already.
+    pub(super) fn base(&self, directory: &str, schema: usize) -> Option<Arc<Accumulated>> {
+        locked(&self.bases).get(&(directory.to_owned(), schema)).cloned()
+    }
+
+    /// Keeps what a directory has come to under a schema.
+    pub(super) fn keep_base(&self, directory: &str, schema: usize, base: &Accumulated) {
+        locked(&self.bases).insert((directory.to_owned(), schema), Arc::new(base.clone()));
     }
 
     /// The kustomization of a directory, read once.

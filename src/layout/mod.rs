@@ -2,9 +2,13 @@
 //!
 //! In: a tree. Out: the patterns and environments that `init` writes into gitopsctl.yaml. Knows no catalog's services.
 
+mod roots;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::tree::Tree;
+
+pub use roots::roots;
 
 /// The names under which Kustomize finds a kustomization.
 pub const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
