@@ -122,7 +122,11 @@ impl Build {
         terminal.report(&worth_telling(&built.diagnostics), &built.sources);
         let (Some(texts), Some(build)) = (texts, &built.build) else { return Ok(Exit::Input) };
         match self.output.map(|output| directory.join(output)) {
-            None => terminal.print(&texts.join("---\n"))?,
+            None => {
+                let separated =
+                    texts.iter().enumerate().flat_map(|(at, text)| [if at > 0 { "---\n" } else { "" }, text]);
+                terminal.print_raw(separated)?;
+            }
             Some(output) if output.is_dir() => {
                 for (name, text) in build.file_names().iter().zip(&texts) {
                     std::fs::write(output.join(name), text)?;

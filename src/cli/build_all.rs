@@ -63,8 +63,7 @@ pub(super) fn run(
                 match built {
                     Ok(text) if text.is_empty() => {}
                     Ok(text) => {
-                        terminal.print(if first { "" } else { "---\n" })?;
-                        terminal.print(&text)?;
+                        terminal.print_raw([if first { "" } else { "---\n" }, &*text])?;
                         first = false;
                     }
                     Err(failure) => failures.push(failure),

@@ -94,6 +94,16 @@ impl Terminal {
         Ok(self.out.flush()?)
     }
 
+    /// Data that goes out as it is, whatever it holds: what another program reads.
+    #[allow(clippy::unused_self)] // the one way out is through here
+    pub(super) fn print_raw<'a>(&mut self, texts: impl IntoIterator<Item = &'a str>) -> Result<(), Failure> {
+        let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+        for text in texts {
+            out.write_all(text.as_bytes())?;
+        }
+        Ok(out.flush()?)
+    }
+
     /// What happened, for a person to read.
     pub(super) fn say(&mut self, text: &str) {
         let _ = writeln!(self.err, "{text}"); // nobody is left to be told of a closed stderr

@@ -1,7 +1,7 @@
 //! Which lists a strategic merge patch merges, and by which keys: the built-in table, or an OpenAPI document of the user.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use crate::yaml::data::Datum;
 
@@ -29,24 +29,27 @@ pub struct Entry {
     keys: Option<Vec<&'static str>>,
 }
 
-/// Kinds by group, version and name, with the place of each in the list.
-#[derive(Default)]
-struct BuiltIn {
-    kinds: HashMap<(&'static str, &'static str, &'static str), usize>,
-    entries: Vec<Entry>,
+/// The kinds that were asked for: parsing the whole table would take as long as a small build.
+static BUILT_IN: LazyLock<Mutex<HashMap<String, Option<&'static Entry>>>> = LazyLock::new(Mutex::default);
+
+const TABLE: &str = include_str!("data/merge-keys.tsv");
+
+/// The schema of a kind that is built into Kubernetes 1.21.2.
+pub fn built_in(api_version: &str, kind: &str) -> Option<Schema<'static>> {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let name = format!("{group}\t{version}\t{kind}\t");
+    let mut known = BUILT_IN.lock().unwrap_or_else(PoisonError::into_inner);
+    let entry = *known.entry(name).or_insert_with_key(|name| parsed(name).map(|entry| &*Box::leak(Box::new(entry))));
+    entry.map(Schema::BuiltIn)
 }
 
-static BUILT_IN: LazyLock<BuiltIn> = LazyLock::new(|| {
-    let mut all = BuiltIn::default();
-    for line in include_str!("data/merge-keys.tsv").lines().filter(|line| !line.starts_with('#')) {
-        let fields: Vec<&'static str> = line.split('\t').collect();
-        let [group, version, kind, path, keys] = fields[..] else { continue };
-        let next = all.entries.len();
-        let at = *all.kinds.entry((group, version, kind)).or_insert(next);
-        if at == next {
-            all.entries.push(Entry::default());
-        }
-        let mut entry = &mut all.entries[at];
+/// The rows of a kind, which stand together; `None` where there are none.
+fn parsed(name: &str) -> Option<Entry> {
+    let start = TABLE.find(&format!("\n{name}"))? + 1;
+    let mut root = Entry::default();
+    for line in TABLE[start..].lines().map_while(|line| line.strip_prefix(name)) {
+        let (path, keys) = line.split_once('\t').unwrap_or((line, ""));
+        let mut entry = &mut root;
         for part in path.split('.') {
             let name = part.trim_end_matches("[]");
             entry = entry.fields.entry(name).or_default();
@@ -56,15 +59,7 @@ static BUILT_IN: LazyLock<BuiltIn> = LazyLock::new(|| {
         }
         entry.keys = Some(keys.split(',').filter(|key| !key.is_empty()).collect());
     }
-    all
-});
-
-/// The schema of a kind that is built into Kubernetes 1.21.2.
-pub fn built_in(api_version: &str, kind: &str) -> Option<Schema<'static>> {
-    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    let all: &'static BuiltIn = &BUILT_IN;
-    let at = *<HashMap<(&str, &str, &str), usize>>::get(&all.kinds, &(group, version, kind))?;
-    all.entries.get(at).map(Schema::BuiltIn)
+    Some(root)
 }
 
 impl OpenApi {

@@ -119,7 +119,7 @@ impl Config {
         let all =
             |own: &[FieldSpec], more: &[FieldSpec]| Ok::<_, Failure>(sorted(merge_all(own.to_vec(), more, origin)?));
         let sorted_references = |mut list: Vec<NameReference>| {
-            list.sort_by_key(|entry| sort_key(&entry.gvk));
+            list.sort_by_cached_key(|entry| sort_key(&entry.gvk));
             list
         };
         let mut references = self.name_references.clone();
@@ -149,7 +149,7 @@ impl Config {
 }
 
 fn sorted(mut list: Vec<FieldSpec>) -> Vec<FieldSpec> {
-    list.sort_by_key(|spec| sort_key(&spec.gvk));
+    list.sort_by_cached_key(|spec| sort_key(&spec.gvk));
     list
 }
 
@@ -227,11 +227,18 @@ pub(super) fn visit(
     origin: Origin,
     set: &mut dyn FnMut(&mut Datum) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    if !fits(resource, &spec.gvk) {
-        return Ok(());
-    }
-    let title = resource.title().into_owned();
-    let walk = Walk { create: spec.create, made, origin, title: &title, path: &spec.path };
+    if fits(resource, &spec.gvk) { visit_any(resource, spec, made, origin, set) } else { Ok(()) }
+}
+
+/// [`visit`] for a resource whose kind was checked already.
+pub(super) fn visit_any(
+    resource: &mut Resource,
+    spec: &FieldSpec,
+    made: Made,
+    origin: Origin,
+    set: &mut dyn FnMut(&mut Datum) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let walk = Walk { create: spec.create, made, origin, path: &spec.path };
     walk.enter(&mut resource.root, &spec.parts, set)
 }
 
@@ -252,7 +259,6 @@ struct Walk<'a> {
     create: bool,
     made: Made,
     origin: Origin,
-    title: &'a str,
     path: &'a str,
 }
 
@@ -271,7 +277,7 @@ impl Walk<'_> {
             Content::Sequence(items) => items.iter_mut().try_for_each(|item| self.enter(item, path, set)),
             Content::Mapping(_) => self.mapping(node, part, rest, set),
             Content::Scalar(_) => {
-                let message = format!("`{}` of {} leads through a scalar", self.path, self.title);
+                let message = format!("the path `{}` leads through a scalar", self.path);
                 Err(failure(&codes::TRANSFORMER, message, node.origin, "a mapping or a list is due here"))
             }
         }

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap as HashMap;
 use crate::diag::Diagnostic;
 use crate::kube::Gvk;
 use crate::kustomize::diags::{Failure, at, codes, failure};
-use crate::kustomize::fields::{Config, FieldSpec, Made, visit};
+use crate::kustomize::fields::{Config, FieldSpec, Made, visit_any};
 use crate::kustomize::layer::Run;
 use crate::kustomize::order::described;
 use crate::kustomize::origin::Step;
@@ -72,9 +72,7 @@ pub(super) fn resolve(run: &Run<'_>, config: &Config, set: &mut Set) -> Result<(
                 continue;
             }
             referrer.prepare(resource, spec)?;
-            let mut spec = (*spec).clone();
-            spec.gvk = Gvk::default();
-            visit(Arc::make_mut(resource), &spec, Made::Nothing, Origin::NONE, &mut |node| {
+            visit_any(Arc::make_mut(resource), spec, Made::Nothing, Origin::NONE, &mut |node| {
                 referrer.follow(node, target)
             })?;
         }

@@ -69,8 +69,8 @@ impl Root<'_> {
         let full = normal(self.directory, path).ok_or_else(missing)?;
         let (folder, name) = full.rsplit_once('/').unwrap_or(("", &full));
         let folder = session.directory(folder).ok_or_else(missing)?;
-        let real = session.tree.real_file(&crate::tree::join(&folder, name)).ok_or_else(missing)?;
-        if session.tree.has_directory(&real) {
+        let (real, is_directory) = session.tree.real_file(&crate::tree::join(&folder, name)).ok_or_else(missing)?;
+        if is_directory {
             return Err(refuse(path, format!("`{}` is a directory", &**path), "a file is due here"));
         }
         if !session.options.unrestricted && !is_within(&real, self.directory) {
@@ -91,7 +91,7 @@ impl Root<'_> {
     /// Whether anything stands at a path, readable or not.
     pub(super) fn has(&self, session: &Session<'_>, path: &str) -> bool {
         let full = normal(self.directory, path).filter(|_| !path.is_empty());
-        full.is_some_and(|full| session.tree.real_file(&full).is_some_and(|real| !session.tree.has_directory(&real)))
+        full.is_some_and(|full| session.tree.real_file(&full).is_some_and(|(_, is_directory)| !is_directory))
     }
 
     /// The path of a directory that the kustomization includes, links resolved.

@@ -130,14 +130,20 @@ impl Tree {
         }
     }
 
-    /// A path whose last part may be a link, with that resolved; `None` where there is nothing within the tree.
-    pub fn real_file(&self, path: &str) -> Option<String> {
+    /// A path whose last part may be a link, with that resolved, and whether it is a directory; `None` where there is
+    /// nothing within the tree.
+    pub fn real_file(&self, path: &str) -> Option<(String, bool)> {
         if self.edits.get(path).is_some_and(Option::is_some) {
-            return Some(path.to_owned());
+            return Some((path.to_owned(), false));
         }
-        let Some(root) = &self.root else { return self.has_directory(path).then(|| path.to_owned()) };
+        let Some(root) = &self.root else { return self.has_directory(path).then(|| (path.to_owned(), true)) };
         let kind = std::fs::symlink_metadata(root.join(path)).ok()?;
-        if kind.is_symlink() { Self::resolved(root, path) } else { Some(path.to_owned()) }
+        if !kind.is_symlink() {
+            return Some((path.to_owned(), kind.is_dir()));
+        }
+        let real = Self::resolved(root, path)?;
+        let is_directory = root.join(&real).is_dir();
+        Some((real, is_directory))
     }
 
     fn resolved(root: &Path, path: &str) -> Option<String> {

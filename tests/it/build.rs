@@ -139,6 +139,28 @@ fn output_goes_to_a_file_or_a_directory() {
     assert!(text.contains(&deployment));
 }
 
+#[test]
+fn all_roots_are_built_as_if_each_were_built_alone() {
+    let repository = Repository::example();
+    repository.run(&["render"]).exits(0);
+    repository.run(&["build", "--all", "--output-dir", "out"]).exits(0).says("47 roots built, 0 failed");
+    let stream = repository.run(&["build", "--all", "gitops/apps/order-service"]).exits(0).stdout;
+    let mut alone = Vec::new();
+    for environment in ["dev", "production"] {
+        let directory = format!("gitops/apps/order-service/overlays/{environment}");
+        let text = repository.run(&["build", &directory]).exits(0).stdout;
+        assert_eq!(read(&repository.path().join(format!("out/{directory}.yaml"))), text);
+        alone.push(text);
+    }
+    assert_eq!(stream, alone.join("---\n"));
+    // One that fails holds back no other.
+    let broken = repository.path().join("gitops/apps/order-service/overlays/dev/kustomization.yaml");
+    fs::write(broken, "resource: []\n").unwrap_or_else(|error| panic!("{error}"));
+    let run = repository.run(&["build", "--all", "--output-dir", "out"]).exits(3);
+    run.says("46 roots built, 1 failed").says("unknown field `resource`");
+    repository.run(&["build", "--all", "services"]).exits(3).says("no kustomization in or below `services`");
+}
+
 #[cfg(unix)]
 #[test]
 fn hostile_trees_are_refused_and_not_waited_for() {
