@@ -8,7 +8,7 @@ use crate::cli::build::inside;
 use crate::cli::terminal::{Failure, Terminal, counted};
 use crate::cli::{Exit, root_of};
 use crate::diag::Diagnostic;
-use crate::kustomize::{self, Options, Session};
+use crate::kustomize::{self, Finished, Options, Session};
 use crate::layout;
 use crate::source::SourceMap;
 use crate::tree::Tree;
@@ -71,7 +71,8 @@ pub(super) fn run(
             }
         }
     }
-    let (sources, mut diagnostics, _) = session.finish();
+    let Finished { sources, mut diagnostics, caches, .. } = session.finish();
+    std::mem::forget(caches); // the process ends here
     let failed = failures.len();
     for failure in failures {
         diagnostics.push(*failure);

@@ -304,8 +304,13 @@ impl Walk<'_> {
         };
         if node.get(name).is_none() {
             let Some((content, _)) = &kind else { return Ok(()) };
-            let made =
-                Datum { content: content.clone(), origin: self.origin, tag: Tag::Empty, quoting: Quoting::Plain };
+            let made = Datum {
+                content: content.clone(),
+                origin: self.origin,
+                tag: Tag::Empty,
+                quoting: Quoting::Plain,
+                shared: 0,
+            };
             node.push(Datum::open(name, self.origin), made);
         }
         let Some(field) = node.get_mut(name) else { return Ok(()) };

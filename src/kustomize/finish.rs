@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::diag::Diagnostic;
@@ -41,8 +42,12 @@ pub(super) fn build(session: &Session<'_>, directory: &str) -> Result<Vec<Arc<Re
     let mut all = crate::kustomize::set::Set::default();
     all.append_all(resources)?;
     let mut resources = all.into_list();
-    for resource in &mut resources {
-        clean(&run, Arc::make_mut(resource));
+    if resources.len() < references::FEW {
+        for resource in &mut resources {
+            clean(&run, Arc::make_mut(resource));
+        }
+    } else {
+        resources.par_iter_mut().for_each(|resource| clean(&run, Arc::make_mut(resource)));
     }
     Ok(resources)
 }

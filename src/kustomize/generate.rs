@@ -124,7 +124,7 @@ pub(super) fn generated(run: &Run<'_>, root: &Root<'_>, args: &GeneratorArgs) ->
 /// A value as Kustomize stores it: a literal block where it has lines.
 fn value(text: String, origin: Origin) -> Datum {
     let quoting = if text.contains('\n') { Quoting::Literal } else { Quoting::Plain };
-    Datum { content: Content::Scalar(CompactString::from(text)), origin, tag: Tag::Str, quoting }
+    Datum { content: Content::Scalar(CompactString::from(text)), origin, tag: Tag::Str, quoting, shared: 0 }
 }
 
 /// Base64 in lines of 70 letters, where it is longer than one.

@@ -120,7 +120,7 @@ fn normal(node: &Datum, yaml_1_1: bool) -> Result<Datum, Failure> {
             return Ok(from_json(value, node.origin));
         }
     };
-    Ok(Datum { content, quoting: Quoting::Plain, ..node.clone() })
+    Ok(Datum { content, quoting: Quoting::Plain, shared: 0, ..node.clone() })
 }
 
 #[allow(clippy::cast_precision_loss)] // Go's decoder makes floats of all numbers

@@ -3,6 +3,8 @@
 //! Follows what Kustomize's walker does, its oddities included: every field of the object is visited, patched or not;
 //! a subtree that the object lacks is merged with itself; lists of merged elements put the patch's first.
 
+use std::cell::RefCell;
+
 use crate::kube::schema::{OpenApi, Schema, built_in};
 use crate::kustomize::diags::{Failure, codes, failure};
 use crate::kustomize::merge_lists::{
@@ -40,7 +42,7 @@ pub(super) fn merge(
     openapi: Option<&OpenApi>,
     session: &Session<'_>,
 ) -> Result<Merged, Failure> {
-    let merger = Merger { openapi, session };
+    let merger = Merger { openapi, session, overwritten: RefCell::default() };
     match directive(patch.get("$patch"))? {
         Directive::Delete => return Ok(Merged::Deleted),
         Directive::Replace => return Ok(Merged::Kept),
@@ -50,12 +52,17 @@ pub(super) fn merge(
     patch.remove("$patch");
     let schema = merger.kind_schema(object).or_else(|| merger.kind_schema(&patch));
     merger.fields(object, Patch::Node(patch), schema)?;
+    for value in merger.overwritten.take() {
+        object.share(&value);
+    }
     Ok(Merged::Kept)
 }
 
 struct Merger<'a> {
     openapi: Option<&'a OpenApi>,
     session: &'a Session<'a>,
+    /// Values that were set in a place which shares its node with others.
+    overwritten: RefCell<Vec<Datum>>,
 }
 
 /// What a comment behind the key of a list says: the merge keys, or that the list is replaced.
@@ -221,7 +228,7 @@ impl<'a> Merger<'a> {
             }
             let was_absent = matches!(patch, Patch::Absent);
             let old = std::mem::replace(&mut pairs[at].1, Datum::null(Origin::NONE));
-            let quoting = old.quoting;
+            let (quoting, shared, before) = (old.quoting, old.shared, old.origin);
             let commented = if old.is_sequence() { self.commented(&pairs[at].0) } else { None };
             let merged = match commented {
                 None => self.walk(Some(old), patch, schema)?,
@@ -234,6 +241,10 @@ impl<'a> Merger<'a> {
             match merged {
                 Some(mut value) if !value.is_null() || was_absent => {
                     value.quoting = quoting;
+                    if shared > 0 && value.origin != before {
+                        value.shared = shared;
+                        self.overwritten.borrow_mut().push(value.clone());
+                    }
                     pairs[at].1 = value;
                     at += 1;
                 }

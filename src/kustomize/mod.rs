@@ -50,7 +50,7 @@ pub use diags::codes;
 pub use origin::{Origins, Step};
 pub use release::Release;
 pub use resource::{Id, Resource};
-pub use session::{Options, Session};
+pub use session::{Caches, Finished, Options, Session};
 
 /// A directory, built.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use compact_str::CompactString;
+use rayon::prelude::*;
 use rustc_hash::FxHashMap as HashMap;
 
 use crate::diag::Diagnostic;
@@ -58,16 +59,18 @@ pub(super) fn resolve(run: &Run<'_>, config: &Config, set: &mut Set) -> Result<(
             }
         }
     }
+    let original = |named: &'_ Named| named.former.first().unwrap_or(&named.now).gvk.clone();
     let mut specs: HashMap<Gvk, Vec<(&Gvk, &FieldSpec)>> = HashMap::default();
-    for (at, resource) in set.change().iter_mut().enumerate() {
-        let original = all[at].former.first().unwrap_or(&all[at].now).gvk.clone();
-        let specs = specs.entry(original).or_insert_with_key(|gvk| {
+    for named in &all {
+        specs.entry(original(named)).or_insert_with_key(|gvk| {
             let entries = config.name_references.iter();
             let pairs = entries.flat_map(|entry| entry.referrers.iter().map(move |spec| (&entry.gvk, spec)));
             pairs.filter(|(_, spec)| gvk.is_selected(&spec.gvk)).collect()
         });
+    }
+    let follow = |(at, resource): (usize, &mut Arc<Resource>)| -> Result<(), Failure> {
         let mut referrer = Referrer { run, all: &all, by_name: &by_name, own: at, subjects: None, role: None };
-        for (target, spec) in specs.iter() {
+        for (target, spec) in specs.get(&original(&all[at])).into_iter().flatten() {
             if !leads_somewhere(&resource.root, spec) {
                 continue;
             }
@@ -76,9 +79,19 @@ pub(super) fn resolve(run: &Run<'_>, config: &Config, set: &mut Set) -> Result<(
                 referrer.follow(node, target)
             })?;
         }
+        Ok(())
+    };
+    let resources = set.change();
+    if resources.len() < FEW {
+        return resources.iter_mut().enumerate().try_for_each(follow);
     }
-    Ok(())
+    // Of several failures the first resource's is told, as if they came one after the other.
+    let failures: Vec<_> = resources.par_iter_mut().enumerate().map(follow).collect();
+    failures.into_iter().collect()
 }
+
+/// Fewer resources are done with before another thread has started.
+pub(super) const FEW: usize = 64;
 
 /// Whether the first part of a path is there at all, which spares most resources a copy.
 fn leads_somewhere(root: &Datum, spec: &FieldSpec) -> bool {

@@ -263,7 +263,15 @@ fn write(
     if places.is_empty() {
         return Err("there is no such field".to_owned());
     }
-    places.iter().try_for_each(|place| paths::at_place(&mut resource.root, place).map_or(Ok(()), set))
+    for place in &places {
+        let Some(node) = paths::at_place(&mut resource.root, place) else { continue };
+        set(node)?;
+        if node.shared > 0 {
+            let value = node.clone();
+            resource.root.share(&value);
+        }
+    }
+    Ok(())
 }
 
 /// Puts a value into a field: of a scalar only the text changes.
@@ -285,7 +293,7 @@ fn put(node: &mut Datum, value: &Datum, options: &FieldOptions, origin: Origin) 
         node.content = Content::Scalar(text.into());
         node.origin = origin;
     } else {
-        *node = Datum { origin, ..value.clone() };
+        *node = Datum { origin, shared: node.shared, ..value.clone() };
     }
     Ok(())
 }

@@ -73,6 +73,8 @@ pub struct Resource {
     /// The names of `vars` that take their value from here.
     pub(super) variables: Vec<CompactString>,
     pub(super) release: Release,
+    /// The last number that a value set in several places was given.
+    pub(super) shared: u32,
 }
 
 /// Prefix of the annotations in which Kustomize keeps notes.
@@ -80,8 +82,14 @@ pub(super) const INTERNAL: &str = "internal.config.kubernetes.io/";
 
 impl Resource {
     pub(super) fn new(root: Datum, release: Release) -> Self {
-        let mut resource =
-            Self { root, notes: Notes::default(), behavior: Behavior::Create, variables: Vec::new(), release };
+        let mut resource = Self {
+            root,
+            notes: Notes::default(),
+            behavior: Behavior::Create,
+            variables: Vec::new(),
+            release,
+            shared: 0,
+        };
         resource.take_notes();
         resource
     }

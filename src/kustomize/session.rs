@@ -57,6 +57,27 @@ pub struct Session<'a> {
     diagnostics: Mutex<Diagnostics>,
 }
 
+/// What the builds of a session leave behind.
+#[derive(Debug)]
+pub struct Finished {
+    /// The texts that were read.
+    pub sources: SourceMap,
+    /// What there is to say beside failures.
+    pub diagnostics: Diagnostics,
+    /// Who set what.
+    pub origins: Origins,
+    /// What was kept meanwhile. A program that is about to end need not spend the time to take it apart.
+    pub caches: Caches,
+}
+
+/// Files as they were read and parsed.
+#[derive(Debug)]
+pub struct Caches {
+    _texts: Cached<Loaded>,
+    _manifests: Cached<Vec<Arc<Resource>>>,
+    _bases: Mutex<HashMap<(String, usize), Arc<Accumulated>>>,
+}
+
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -80,11 +101,14 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The texts that were read, and what there is to say beside failures.
-    pub fn finish(self) -> (SourceMap, Diagnostics, Origins) {
-        let sources = self.sources.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let diagnostics = self.diagnostics.into_inner().unwrap_or_else(PoisonError::into_inner);
-        (sources, diagnostics, self.origins)
+    /// What the builds leave behind.
+    pub fn finish(self) -> Finished {
+        Finished {
+            sources: self.sources.into_inner().unwrap_or_else(PoisonError::into_inner),
+            diagnostics: self.diagnostics.into_inner().unwrap_or_else(PoisonError::into_inner),
+            origins: self.origins,
+            caches: Caches { _texts: self.texts, _manifests: self.manifests, _bases: self.bases },
+        }
     }
 
     /// Something that does not stop the build.

@@ -121,8 +121,12 @@ pub(super) fn set_entries(
             continue;
         }
         let resource = set.change_body(at);
+        // The value of a key is one node in all the places where it is new.
+        let first = resource.shared + 1;
+        resource.shared += u32::try_from(entries.len()).unwrap_or_default();
         for spec in fitting {
             let place = entries[0].0.origin;
+            let mut overwritten: Vec<Datum> = Vec::new();
             visit(resource, spec, Made::Mapping, place, &mut |node| {
                 if !node.is_mapping() {
                     if node.is_null() {
@@ -131,17 +135,22 @@ pub(super) fn set_entries(
                     let message = format!("`{}` is no mapping, so nothing can be set in it", spec.path);
                     return Err(failure(&codes::TRANSFORMER, message, node.origin, "a mapping is due here"));
                 }
-                for (key, value) in entries {
-                    let replaced = node.get(key).map_or(Origin::NONE, |old| old.origin);
+                for ((key, value), shared) in entries.iter().zip(first..) {
+                    let old = node.get(key);
+                    let replaced = old.map_or(Origin::NONE, |old| old.origin);
+                    let is_new = old.is_none();
                     let origin = run.session.origins.note(Change { step, place: value.origin, replaced });
-                    let is_new = node.get(key).is_none();
-                    node.set(key, Datum::string(&**value, origin));
-                    if let Some((name, _)) = node.pairs_mut().and_then(|pairs| pairs.last_mut()).filter(|_| is_new) {
-                        name.origin = key.origin;
+                    node.set(key, Datum { shared, ..Datum::string(&**value, origin) });
+                    match node.pairs_mut().and_then(|pairs| pairs.last_mut()).filter(|_| is_new) {
+                        Some((name, _)) => name.origin = key.origin,
+                        None => overwritten.extend(node.get(key).filter(|value| value.shared > 0).cloned()),
                     }
                 }
                 Ok(())
             })?;
+            for value in overwritten {
+                resource.root.share(&value);
+            }
         }
     }
     Ok(())
@@ -269,6 +278,7 @@ pub(super) fn scale(run: &Run<'_>, replica: &Replica, specs: &[FieldSpec], set: 
                     origin: run.session.origins.note(change),
                     tag: Tag::Int,
                     quoting: Quoting::Plain,
+                    shared: 0,
                 });
                 Ok(())
             })?;

@@ -213,5 +213,5 @@ fn replace(run: &Run<'_>, node: &mut Datum, values: &[Value], used: &mut HashSet
         None => node.origin,
     };
     let content = Content::Scalar(whole.unwrap_or_else(|| out.into()));
-    *node = Datum { content, origin, tag, quoting: Quoting::Plain };
+    *node = Datum { content, origin, tag, quoting: Quoting::Plain, shared: node.shared };
 }

@@ -84,12 +84,21 @@ pub struct Datum {
     pub tag: Tag,
     /// How it was written.
     pub quoting: Quoting,
+    /// Above 0: what is set here is set in every place of the resource with the same number. Kustomize puts one node
+    /// into several places when it sets labels and annotations, and so changes them all when it changes one later.
+    pub shared: u32,
 }
 
 impl Datum {
     /// A text whose type is open until it is printed.
     pub fn open(text: impl AsRef<str>, origin: Origin) -> Self {
-        Self { content: Content::Scalar(CompactString::new(text)), origin, tag: Tag::Empty, quoting: Quoting::Plain }
+        Self {
+            content: Content::Scalar(CompactString::new(text)),
+            origin,
+            tag: Tag::Empty,
+            quoting: Quoting::Plain,
+            shared: 0,
+        }
     }
 
     /// A text that is a string, whatever it looks like.
@@ -104,12 +113,12 @@ impl Datum {
 
     /// An empty mapping.
     pub fn mapping(origin: Origin) -> Self {
-        Self { content: Content::Mapping(Vec::new()), origin, tag: Tag::Map, quoting: Quoting::Plain }
+        Self { content: Content::Mapping(Vec::new()), origin, tag: Tag::Map, quoting: Quoting::Plain, shared: 0 }
     }
 
     /// An empty sequence.
     pub fn sequence(origin: Origin) -> Self {
-        Self { content: Content::Sequence(Vec::new()), origin, tag: Tag::Seq, quoting: Quoting::Plain }
+        Self { content: Content::Sequence(Vec::new()), origin, tag: Tag::Seq, quoting: Quoting::Plain, shared: 0 }
     }
 
     /// The raw text of a scalar; a collection has none, and go-yaml then reads an empty one.
@@ -239,6 +248,7 @@ impl Datum {
         quote_if_ambiguous(&mut value);
         if let Some(old) = self.get_mut(key) {
             value.quoting = old.quoting;
+            value.shared = old.shared;
             *old = value;
             return;
         }
@@ -252,7 +262,21 @@ impl Datum {
             return;
         }
         value.quoting = self.quoting;
+        value.shared = self.shared;
         *self = value;
+    }
+
+    /// Sets every place that shares its node with one that was set.
+    pub fn share(&mut self, set: &Datum) {
+        if self.shared == set.shared {
+            *self = set.clone();
+            return;
+        }
+        match &mut self.content {
+            Content::Scalar(_) => {}
+            Content::Sequence(items) => items.iter_mut().for_each(|item| item.share(set)),
+            Content::Mapping(pairs) => pairs.iter_mut().for_each(|(_, value)| value.share(set)),
+        }
     }
 
     /// The mapping at a key, made where it is absent. `None` where something else stands there.

@@ -226,7 +226,7 @@ impl Builder<'_> {
             return Err(self.refuse(at, "an escaped surrogate, which is no character: write `\\U0001F600`"));
         }
         let quoting = if is_plain { Quoting::Plain } else { quoting };
-        Ok(Datum { content: Content::Scalar(CompactString::new(text)), origin, tag, quoting })
+        Ok(Datum { content: Content::Scalar(CompactString::new(text)), origin, tag, quoting, shared: 0 })
     }
 
     /// Expands `<<`: own keys win over those that come in, and earlier maps of a list over later ones.
