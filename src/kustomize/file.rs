@@ -148,8 +148,9 @@ impl Kustomization {
                     file.secrets = reader.list(value, field, |item| parts::generator(reader, item, true))?;
                 }
                 "generatorOptions" => file.generator_options = parts::generator_options(reader, value)?,
-                "helmCharts" | "helmChartInflationGenerator" if !value.items().is_empty() => {
-                    file.helm = Some(value.origin);
+                "helmCharts" | "helmChartInflationGenerator" => {
+                    let charts = reader.list(value, field, |chart| Ok(chart.origin))?;
+                    file.helm = file.helm.or_else(|| charts.first().copied());
                 }
                 "configurations" => file.configurations = reader.texts(value, field)?,
                 "generators" => file.generators = reader.texts(value, field)?,

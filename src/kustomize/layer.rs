@@ -117,7 +117,12 @@ impl<'a> Run<'a> {
                 return Err(failure(&codes::KUSTOMIZATION, message, path.origin, "only one can be used"));
             }
             (Some((_, path)), None) => {
-                let (document, _) = self.session.document(&path)?;
+                let (document, file) = self.session.document(&path)?;
+                // What starts as JSON must be JSON, which is stricter than YAML.
+                if let Err(why) = self.session.json_fault(&path) {
+                    let message = format!("`{}` is not valid JSON", self.session.shown(&path));
+                    return Err(failure(&codes::KUSTOMIZATION, message, Origin::at(file, 0), &why));
+                }
                 *in_force = InForce::Custom(OpenApi::new(document));
             }
             (None, Some(version)) if version.is_empty() => {}

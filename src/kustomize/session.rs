@@ -173,6 +173,17 @@ impl<'a> Session<'a> {
         Ok(Loaded { file, text })
     }
 
+    /// What is wrong with a file that starts as JSON and is none.
+    pub(super) fn json_fault(&self, path: &str) -> Result<(), String> {
+        match &*self.text(path) {
+            Ok(loaded) if loaded.text.trim_start().starts_with('{') => {
+                let parsed = serde_json::from_str::<serde::de::IgnoredAny>(&loaded.text);
+                parsed.map(drop).map_err(|error| error.to_string())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The bytes of a file, whatever they are, and the file where it is text.
     pub(super) fn bytes(&self, path: &str) -> Result<(Vec<u8>, Option<FileId>), Failure> {
         let shown = self.shown(path);
