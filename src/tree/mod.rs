@@ -26,7 +26,7 @@ pub mod codes {
 }
 
 /// No file that a person edits is larger; what is larger is not read, so that it cannot fill the memory.
-const LARGEST_FILE: u64 = 64 << 20;
+const LARGEST_FILE: u64 = 32 << 20;
 
 /// Files by their path relative to the root, with `/`.
 #[derive(Clone, Debug)]
