@@ -19,16 +19,26 @@ pub struct Gvk {
 impl Gvk {
     /// From the fields of a manifest.
     pub fn of(api_version: &str, kind: &str) -> Self {
-        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let (group, version) = group_version(api_version);
         Self { group: group.into(), version: version.into(), kind: kind.into() }
     }
 
     /// Whether a selector, empty parts of which fit everything, fits this.
     pub fn is_selected(&self, by: &Gvk) -> bool {
-        (by.kind.is_empty() || by.kind == self.kind)
-            && (by.group.is_empty() || by.group == self.group)
-            && (by.version.is_empty() || by.version == self.version)
+        by.selects(&self.group, &self.version, &self.kind)
     }
+
+    /// Whether this, as a selector whose empty parts fit everything, fits a kind.
+    pub fn selects(&self, group: &str, version: &str, kind: &str) -> bool {
+        (self.kind.is_empty() || self.kind == kind)
+            && (self.group.is_empty() || self.group == group)
+            && (self.version.is_empty() || self.version == version)
+    }
+}
+
+/// Group and version of an apiVersion; the core has no group.
+pub fn group_version(api_version: &str) -> (&str, &str) {
+    api_version.split_once('/').unwrap_or(("", api_version))
 }
 
 /// Whether Kustomize knows a kind as one without namespace: `Some` with the release since which it does, empty for 5.8.1.

@@ -2,13 +2,16 @@
 //!
 //! In: strings. Out: verdicts on them. Knows no files and no messages.
 
+/// The names under which Kustomize finds a kustomization.
+pub const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
 mod gvk;
 mod image;
 mod names;
 mod quantity;
 pub mod schema;
 
-pub use gvk::{Gvk, cluster_scoped_since};
+pub use gvk::{Gvk, cluster_scoped_since, group_version};
 pub use image::{is_digest, is_repository, is_tag};
 pub use names::{is_config_key, is_env_name, is_label, is_label_value, is_subdomain};
 pub use quantity::{Quantity, quantity};

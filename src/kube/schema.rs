@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use crate::kube::group_version;
 use crate::yaml::data::Datum;
 
 /// What is known of the kinds: merge keys, and scopes beyond the built-in ones.
@@ -36,7 +37,7 @@ const TABLE: &str = include_str!("data/merge-keys.tsv");
 
 /// The schema of a kind that is built into Kubernetes 1.21.2.
 pub fn built_in(api_version: &str, kind: &str) -> Option<Schema<'static>> {
-    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let (group, version) = group_version(api_version);
     let name = format!("{group}\t{version}\t{kind}\t");
     let mut known = BUILT_IN.lock().unwrap_or_else(PoisonError::into_inner);
     let entry = *known.entry(name).or_insert_with_key(|name| parsed(name).map(|entry| &*Box::leak(Box::new(entry))));

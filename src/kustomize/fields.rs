@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use compact_str::CompactString;
 
-use crate::kube::Gvk;
+use crate::kube::{Gvk, group_version};
 use crate::kustomize::decode::Reader;
 use crate::kustomize::diags::{Failure, codes, failure};
 use crate::kustomize::release::Release;
@@ -244,15 +244,8 @@ pub(super) fn visit_any(
 
 /// Whether a spec's kinds fit a resource as it is now.
 pub(super) fn fits(resource: &Resource, gvk: &Gvk) -> bool {
-    if !gvk.kind.is_empty() && gvk.kind != resource.kind() {
-        return false;
-    }
-    if gvk.group.is_empty() && gvk.version.is_empty() {
-        return true;
-    }
-    let api_version = resource.api_version();
-    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    (gvk.group.is_empty() || gvk.group == group) && (gvk.version.is_empty() || gvk.version == version)
+    let (group, version) = group_version(resource.api_version());
+    gvk.selects(group, version, resource.kind())
 }
 
 struct Walk<'a> {

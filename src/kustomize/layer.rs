@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use crate::diag::Diagnostic;
+use crate::kube::KUSTOMIZATIONS;
 use crate::kube::schema::OpenApi;
 use crate::kustomize::config;
 use crate::kustomize::decode::Text;
@@ -16,13 +17,13 @@ use crate::kustomize::metadata::{self, Configured};
 use crate::kustomize::parts::Variable;
 use crate::kustomize::plugins;
 use crate::kustomize::resource::Resource;
-use crate::kustomize::roots::{FILE_NAMES, Root, normal};
+use crate::kustomize::roots::Root;
 use crate::kustomize::session::Session;
 use crate::kustomize::set::Set;
 use crate::kustomize::transform;
 use crate::kustomize::variables;
 use crate::source::Origin;
-use crate::tree::join;
+use crate::tree::{join, normal};
 use crate::yaml::load;
 
 /// What a kustomization has come to.
@@ -57,13 +58,6 @@ impl InForce {
             Self::Unset => 0,
             Self::BuiltIn => 1,
             Self::Custom(document) => Arc::as_ptr(document) as usize,
-        }
-    }
-
-    fn is_same(&self, other: &InForce) -> bool {
-        match (self, other) {
-            (Self::Custom(a), Self::Custom(b)) => Arc::ptr_eq(a, b),
-            (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
         }
     }
 }
@@ -143,7 +137,7 @@ impl<'a> Run<'a> {
     }
 
     fn read(session: &Session<'_>, directory: &str) -> Result<Kustomization, Failure> {
-        let paths = FILE_NAMES.map(|name| join(directory, name));
+        let paths = KUSTOMIZATIONS.map(|name| join(directory, name));
         let there: Vec<_> = paths.iter().filter(|path| session.tree.has_file(path)).collect();
         let shown = match session.shown(directory) {
             "" => ".",
@@ -162,7 +156,7 @@ impl<'a> Run<'a> {
         };
         let (document, _) = session.document(path)?;
         let mut file = Kustomization::decode(&document, &mut |diagnostic| session.warn(diagnostic))?;
-        file.name = FILE_NAMES.into_iter().find(|name| path.ends_with(name)).unwrap_or_default();
+        file.name = KUSTOMIZATIONS.into_iter().find(|name| path.ends_with(name)).unwrap_or_default();
         Ok(file)
     }
 
@@ -199,7 +193,7 @@ impl<'a> Run<'a> {
             if let Some((more, in_force)) = ahead.get_mut(index).and_then(Option::take) {
                 // What was built ahead stands unless a kustomization before it has set the schema since.
                 let mut now = self.schema_in_force();
-                if matches!(*now, InForce::Unset) || !matches!(in_force, InForce::Unset) && in_force.is_same(&now) {
+                if matches!(*now, InForce::Unset) || in_force.key() == now.key() {
                     *now = in_force;
                     drop(now);
                     Self::take(so_far, more?, path)?;

@@ -68,7 +68,11 @@ pub(super) fn apply(run: &Run<'_>, root: &Root<'_>, patch: &Patch, set: &mut Set
         }
     };
     if let Some(operations) = operations {
-        return apply_operations(run, patch, &operations, set);
+        let Some(target) = &patch.target else {
+            let failure = failure(&codes::PATCH, "a JSON patch has no `target`", patch.origin, "this entry");
+            return Err(Box::new(failure.help("say which resources it changes, under `target:`")));
+        };
+        return apply_operations(run, target, &operations, true, set);
     }
     let patches = merges.unwrap_or_default();
     let patches = match (patch.allow_name_change, patch.allow_kind_change) {
@@ -111,27 +115,25 @@ pub(super) fn json(run: &Run<'_>, root: &Root<'_>, patch: &Patch, set: &mut Set)
     if target.name.is_empty() {
         return Err(failure(&codes::PATCH, "the target of a JSON patch has no name", target.origin, "this target"));
     }
-    let matcher = Matcher::new(target)?;
-    let mut found = false;
-    for resource in set.change().iter_mut().filter(|resource| matcher.fits_target(resource)) {
-        found = true;
-        operations.apply(run, Arc::make_mut(resource))?;
-    }
-    note_no_effect(run, found, target);
-    Ok(())
+    apply_operations(run, target, &operations, false, set)
 }
 
-fn apply_operations(run: &Run<'_>, patch: &Patch, operations: &JsonPatch, set: &mut Set) -> Result<(), Failure> {
-    let Some(target) = &patch.target else {
-        let failure = failure(&codes::PATCH, "a JSON patch has no `target`", patch.origin, "this entry");
-        return Err(Box::new(failure.help("say which resources it changes, under `target:`")));
-    };
+/// Applies operations to what a target means; `remembers` notes the id that each resource had before.
+fn apply_operations(
+    run: &Run<'_>,
+    target: &Selector,
+    operations: &JsonPatch,
+    remembers: bool,
+    set: &mut Set,
+) -> Result<(), Failure> {
     let matcher = Matcher::new(target)?;
     let mut found = false;
     for resource in set.change().iter_mut().filter(|resource| matcher.fits_target(resource)) {
         found = true;
         let resource = Arc::make_mut(resource);
-        resource.remember();
+        if remembers {
+            resource.remember();
+        }
         operations.apply(run, resource)?;
     }
     note_no_effect(run, found, target);

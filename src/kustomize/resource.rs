@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use compact_str::CompactString;
 
-use crate::kube::{Gvk, cluster_scoped_since};
+use crate::kube::{Gvk, cluster_scoped_since, group_version};
 use crate::kustomize::release::Release;
 use crate::source::Origin;
 use crate::yaml::data::Datum;
@@ -152,8 +152,7 @@ impl Resource {
     }
 
     fn scoped_as(&self, kind: &str) -> bool {
-        let api_version = self.api_version();
-        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let (group, version) = group_version(self.api_version());
         cluster_scoped_since(group, version, kind).is_some_and(|since| self.release.has(since))
     }
 

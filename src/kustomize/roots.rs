@@ -4,6 +4,7 @@ use crate::diag::{Diagnostic, closest};
 use crate::kustomize::decode::Text;
 use crate::kustomize::diags::{Failure, at, codes};
 use crate::kustomize::session::Session;
+use crate::tree::{join, normal};
 
 /// The directory of a kustomization, with those that led to it.
 #[derive(Clone, Copy, Debug)]
@@ -15,30 +16,8 @@ pub(super) struct Root<'a> {
     pub(super) parent: Option<&'a Root<'a>>,
 }
 
-/// The names of a kustomization file.
-pub(super) const FILE_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
-
 fn refuse(path: &Text, message: String, label: &str) -> Failure {
     Box::new(at(Diagnostic::error(&codes::PATH, message), path.origin, label))
-}
-
-/// `a/./b/../c` → `a/c`; `None` where it leaves the tree.
-pub(super) fn normal(directory: &str, path: &str) -> Option<String> {
-    let absolute = path.starts_with('/');
-    let start = if absolute { "" } else { directory };
-    let mut parts: Vec<&str> = start.split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                if parts.pop().is_none() && !absolute {
-                    return None;
-                }
-            }
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
 }
 
 /// Whether a path is a directory or lies below it.
@@ -69,7 +48,7 @@ impl Root<'_> {
         let full = normal(self.directory, path).ok_or_else(missing)?;
         let (folder, name) = full.rsplit_once('/').unwrap_or(("", &full));
         let folder = session.directory(folder).ok_or_else(missing)?;
-        let (real, is_directory) = session.tree.real_file(&crate::tree::join(&folder, name)).ok_or_else(missing)?;
+        let (real, is_directory) = session.tree.real_file(&join(&folder, name)).ok_or_else(missing)?;
         if is_directory {
             return Err(refuse(path, format!("`{}` is a directory", &**path), "a file is due here"));
         }

@@ -6,12 +6,10 @@ mod roots;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::kube::KUSTOMIZATIONS;
 use crate::tree::Tree;
 
 pub use roots::roots;
-
-/// The names under which Kustomize finds a kustomization.
-pub const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// Words that name environments in most repositories, as whole path components or their first or last part.
 const ENVIRONMENTS: [&str; 24] = [

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
-use crate::layout::KUSTOMIZATIONS;
+use crate::kube::KUSTOMIZATIONS;
 use crate::source::{FileId, SourceMap};
-use crate::tree::{Tree, join};
+use crate::tree::{Tree, join, normal};
 use crate::yaml::data::Datum;
 use crate::yaml::load;
 
@@ -29,7 +29,7 @@ pub fn roots(tree: &Tree, repository: &str, directory: &str) -> Vec<String> {
         .par_iter()
         .filter(|path| path.ends_with(".yaml") || path.ends_with(".yml"))
         .flat_map_iter(|path| application_paths(tree, path))
-        .filter_map(|path| normal(repository, &path))
+        .filter_map(|path| normal(repository, path.trim_start_matches('/')))
         .collect();
     let applied: Vec<_> = applied.into_iter().filter(|path| folders.contains(path)).collect();
     if !applied.is_empty() {
@@ -46,7 +46,7 @@ pub fn roots(tree: &Tree, repository: &str, directory: &str) -> Vec<String> {
         .iter()
         .flat_map(|(folder, file)| {
             let lists = ["resources", "bases", "components"].into_iter().filter_map(|field| file.get(field));
-            lists.flat_map(Datum::items).filter_map(|item| normal(folder, item.text()))
+            lists.flat_map(Datum::items).filter_map(|item| normal(folder, item.text().trim_start_matches('/')))
         })
         .collect();
     let is_root =
@@ -86,19 +86,6 @@ fn document(tree: &Tree, folder: &str) -> Option<Datum> {
     let text = tree.text(&path).ok().flatten()?;
     let file = sources.add(path, text.clone());
     load::first_document(&text, 0, file).ok().flatten()
-}
-
-/// A path below a directory without `.` and `..`; `None` where it leaves the tree.
-fn normal(directory: &str, path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = directory.split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()?),
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::diag::Diagnostics;
-use crate::layout::KUSTOMIZATIONS;
+use crate::kube::KUSTOMIZATIONS;
 use crate::source::{SourceMap, Span};
 use crate::tree::{Tree, join};
 use crate::yaml::{self, Document, Kind, NodeId, Style};

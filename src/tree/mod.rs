@@ -230,6 +230,26 @@ impl Tree {
     }
 }
 
+/// `a/./b/../c` → `a/c`, from a directory or, where the path starts with `/`, from the root; `None` where it leaves the
+/// tree.
+pub fn normal(directory: &str, path: &str) -> Option<String> {
+    let absolute = path.starts_with('/');
+    let start = if absolute { "" } else { directory };
+    let mut parts: Vec<&str> = start.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                if parts.pop().is_none() && !absolute {
+                    return None;
+                }
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
 /// A name below a directory of a tree; the root is the empty path.
 pub fn join(directory: &str, name: &str) -> String {
     if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
