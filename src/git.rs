@@ -1,10 +1,13 @@
-//! The one door to Git: where the repository is, where it comes from. The only module that names git2.
+//! The one door to Git: where the repository is, where it comes from, and the files of its commits. The only module that
+//! names git2.
 //!
-//! In: a directory. Out: facts of the repository around it. Knows no manifests.
+//! In: a directory, the name of a revision. Out: facts of the repository around it, files from the object store. Knows no
+//! manifests.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use git2::Repository;
+use git2::{ErrorCode, ObjectType, Oid, Repository};
 
 /// What a repository says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +30,143 @@ pub fn facts(directory: &Path) -> Option<Facts> {
     let target = head.as_ref().and_then(|head| head.symbolic_target().ok().flatten());
     let branch = target.and_then(|name| name.strip_prefix("refs/heads/")).map(str::to_owned);
     Some(Facts { root, origin, branch })
+}
+
+/// The top of the work tree around a directory, told by its `.git` alone: for finding files, where opening the repository
+/// would take longer than reading them.
+pub fn top(directory: &Path) -> Option<&Path> {
+    directory.ancestors().find(|folder| folder.join(".git").exists())
+}
+
+/// What Git answered instead of what was asked of it.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// The directory belongs to no repository.
+    #[error("`{}` is in no Git repository", .0.display())]
+    NoRepository(PathBuf),
+    /// No commit has that name.
+    #[error("the repository has no revision `{0}`")]
+    NoRevision(String),
+    /// Anything else, in libgit2's words.
+    #[error("{}", .0.message())]
+    Git(#[from] git2::Error),
+}
+
+/// What a name in a directory stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A submodule, a pipe, a device.
+    Other,
+}
+
+/// The files of a commit. Paths are relative to the top of the repository, with `/`.
+pub struct Revision {
+    /// Where the repository was found, for further handles on it.
+    path: PathBuf,
+    /// The tree of the commit.
+    tree: Oid,
+    /// The top of the work tree; `None` where the repository has none.
+    pub top: Option<PathBuf>,
+    /// The full hash of the commit.
+    pub commit: String,
+    /// Open handles: a repository serves one thread at a time.
+    idle: Mutex<Vec<Repository>>,
+}
+
+impl std::fmt::Debug for Revision {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Revision").field("commit", &self.commit).finish_non_exhaustive()
+    }
+}
+
+impl Revision {
+    /// The commit that a name (`main`, `v1.2.3`, `HEAD~2`, a hash) stands for, in the repository around a directory.
+    pub fn open(directory: &Path, name: &str) -> Result<Self, GitError> {
+        let repository =
+            Repository::discover(directory).map_err(|_| GitError::NoRepository(directory.to_owned()))?;
+        let no_revision = |_| GitError::NoRevision(name.to_owned());
+        let commit = repository.revparse_single(name).map_err(no_revision)?.peel_to_commit().map_err(no_revision)?;
+        let (tree, hash) = (commit.tree_id(), commit.id().to_string());
+        drop(commit);
+        let top = repository.workdir().map(Path::to_owned);
+        let path = repository.path().to_owned();
+        Ok(Self { path, tree, top, commit: hash, idle: Mutex::new(vec![repository]) })
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&Repository) -> Result<T, git2::Error>) -> Result<T, git2::Error> {
+        let known = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let repository = known.map_or_else(|| Repository::open(&self.path), Ok)?;
+        let result = work(&repository);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(repository);
+        result
+    }
+
+    /// What stands at a path: its object and its kind.
+    fn entry(&self, repository: &Repository, path: &str) -> Result<Option<(Oid, Kind)>, git2::Error> {
+        if path.is_empty() {
+            return Ok(Some((self.tree, Kind::Directory)));
+        }
+        match repository.find_tree(self.tree)?.get_path(Path::new(path)) {
+            Ok(entry) => Ok(Some((entry.id(), kind(entry.filemode())))),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What stands at a path; `None` where nothing does.
+    pub fn kind(&self, path: &str) -> Option<Kind> {
+        self.with(|repository| self.entry(repository, path)).ok().flatten().map(|(_, kind)| kind)
+    }
+
+    /// The names in a directory.
+    pub fn list(&self, path: &str) -> Vec<(String, Kind)> {
+        let names = self.with(|repository| {
+            let Some((tree, Kind::Directory)) = self.entry(repository, path)? else { return Ok(Vec::new()) };
+            let tree = repository.find_tree(tree)?;
+            let named = |entry: git2::TreeEntry<'_>| Some((entry.name().ok()?.to_owned(), kind(entry.filemode())));
+            Ok(tree.iter().filter_map(named).collect())
+        });
+        names.unwrap_or_default()
+    }
+
+    /// The size of a file in bytes, without reading it; `None` where there is none.
+    pub fn size(&self, path: &str) -> Result<Option<u64>, GitError> {
+        let size = self.with(|repository| match self.entry(repository, path)? {
+            Some((object, Kind::File | Kind::Link)) => repository.odb()?.read_header(object).map(Some),
+            _ => Ok(None),
+        })?;
+        Ok(size.filter(|(_, kind)| *kind == ObjectType::Blob).map(|(size, _)| size as u64))
+    }
+
+    /// The content of a file, as it was committed; `None` where there is none.
+    pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, GitError> {
+        Ok(self.with(|repository| match self.entry(repository, path)? {
+            Some((object, Kind::File | Kind::Link)) => Ok(Some(repository.find_blob(object)?.content().to_owned())),
+            _ => Ok(None),
+        })?)
+    }
+
+    /// Where a link leads, as it was committed.
+    pub fn link(&self, path: &str) -> Option<String> {
+        (self.kind(path)? == Kind::Link).then_some(())?;
+        String::from_utf8(self.read(path).ok()??).ok()
+    }
+}
+
+/// The kind behind Git's file mode.
+fn kind(mode: i32) -> Kind {
+    match mode & 0o170_000 {
+        0o100_000 => Kind::File,
+        0o040_000 => Kind::Directory,
+        0o120_000 => Kind::Link,
+        _ => Kind::Other,
+    }
 }
 
 /// `https://user:token@host/x` → `https://host/x`. What looks like `git@host:x` names no secret and stays.

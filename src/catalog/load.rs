@@ -56,7 +56,7 @@ fn load_platform(tree: &Tree, sources: &mut SourceMap, diagnostics: &mut Diagnos
 
 /// The files under services/ and the stems of their names, by name.
 fn service_files(tree: &Tree) -> Vec<(String, String)> {
-    let entries = tree.list(SERVICES_FOLDER).into_iter().filter(|entry| !entry.is_directory);
+    let entries = tree.list(SERVICES_FOLDER).into_iter().filter(|entry| !entry.is_directory());
     let stem = |name: &str| name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")).map(str::to_owned);
     entries.filter_map(|entry| Some((join(SERVICES_FOLDER, &entry.name), stem(&entry.name)?))).collect()
 }

@@ -28,12 +28,12 @@ pub(super) fn run(
     let base = root_of(directory).map(|root| inside(&root)).unwrap_or_default();
     let tree = Tree::directory("/");
     let start = inside(&real);
-    let roots = layout::roots(&tree, &repository, &start);
+    let session = Session::new(&tree, &base, SourceMap::default(), Options { shared: true, ..options });
+    let roots = layout::roots(&tree, &repository, &start, |path| session.text_of(path));
     if roots.is_empty() {
         let message = format!("no kustomization in or below `{}`", path.display());
         return Err(Failure::told(Exit::Input, message));
     }
-    let session = Session::new(&tree, &base, SourceMap::default(), Options { shared: true, ..options });
     let build = |root: &String| kustomize::build(&session, root).and_then(|build| build.text());
     let below = |root: &str| match root.strip_prefix(&start).map(|rest| rest.trim_start_matches('/')) {
         None | Some("") => "root".to_owned(),

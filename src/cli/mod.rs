@@ -133,8 +133,8 @@ fn root_of(directory: &Path) -> Result<PathBuf, Failure> {
     if !start.is_dir() {
         return Err(Failure::told(Exit::Usage, format!("`{}` is not a directory", directory.display())));
     }
-    let top = git::facts(&start).and_then(|facts| facts.root.canonicalize().ok());
-    let upwards = start.ancestors().take_while(|folder| top.as_ref().is_none_or(|top| folder.starts_with(top)));
+    let top = git::top(&start);
+    let upwards = start.ancestors().take_while(|folder| top.is_none_or(|top| folder.starts_with(top)));
     let with_platform = upwards.into_iter().find(|folder| folder.join(PLATFORM_FILE).is_file());
     Ok(with_platform.unwrap_or(&start).to_owned())
 }

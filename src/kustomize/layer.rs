@@ -23,7 +23,7 @@ use crate::kustomize::set::Set;
 use crate::kustomize::transform;
 use crate::kustomize::variables;
 use crate::source::Origin;
-use crate::tree::{join, normal};
+use crate::tree::{Kind, join, normal};
 use crate::yaml::load;
 
 /// What a kustomization has come to.
@@ -137,13 +137,15 @@ impl<'a> Run<'a> {
     }
 
     fn read(session: &Session<'_>, directory: &str) -> Result<Kustomization, Failure> {
-        let paths = KUSTOMIZATIONS.map(|name| join(directory, name));
-        let there: Vec<_> = paths.iter().filter(|path| session.tree.has_file(path)).collect();
+        let names = session.names(directory);
+        let is_file = |path: &String| matches!(session.place(path), Some((_, Kind::File)));
+        let there = KUSTOMIZATIONS.into_iter().filter(|name| names.contains_key(*name)).map(|name| join(directory, name));
+        let there: Vec<_> = there.filter(is_file).collect();
         let shown = match session.shown(directory) {
             "" => ".",
             shown => shown,
         };
-        let path = match there[..] {
+        let path = match &there[..] {
             [path] => path,
             [] => {
                 let message = format!("no kustomization.yaml in `{shown}`");
@@ -243,8 +245,8 @@ impl<'a> Run<'a> {
     /// order of the entries.
     fn ahead(&self, root: &Root<'_>, paths: &[Text]) -> Vec<Option<(Result<Accumulated, Failure>, InForce)>> {
         let is_directory = |path: &Text| {
-            let real = normal(root.directory, path).filter(|_| !path.starts_with('/'));
-            real.is_some_and(|real| self.session.directory(&real).is_some())
+            let full = normal(root.directory, path).filter(|_| !path.starts_with('/'));
+            full.is_some_and(|full| self.session.directory(&full).is_some())
         };
         if paths.len() < 2 || paths.iter().filter(|path| is_directory(path)).nth(1).is_none() {
             return Vec::new();
@@ -289,7 +291,7 @@ impl<'a> Run<'a> {
         }
         let mut built =
             self.accumulate(&below, &file, component_of.unwrap_or_else(Accumulated::empty)).map_err(chained)?;
-        built.directories.push(directory.clone());
+        built.directories.push(directory.to_string());
         if keeps && self.schema_in_force().key() == schema {
             self.session.keep_base(&directory, schema, &built);
         }

@@ -74,7 +74,7 @@ impl Build {
                 diags::failure(&codes::OUTPUT, message, error.origin, "this value")
             })
         };
-        if self.resources.len() < 16 {
+        if self.resources.len() < references::FEW {
             return self.resources.iter().map(text).collect();
         }
         self.resources.par_iter().map(text).collect()

@@ -1,10 +1,12 @@
 //! Where the paths of a kustomization lead, and what of it may be read.
 
+use std::sync::Arc;
+
 use crate::diag::{Diagnostic, closest};
 use crate::kustomize::decode::Text;
 use crate::kustomize::diags::{Failure, at, codes};
 use crate::kustomize::session::Session;
-use crate::tree::{join, normal};
+use crate::tree::{Kind, normal};
 
 /// The directory of a kustomization, with those that led to it.
 #[derive(Clone, Copy, Debug)]
@@ -40,16 +42,14 @@ impl Root<'_> {
     }
 
     /// The path of a file that the kustomization names, links resolved.
-    pub(super) fn file(&self, session: &Session<'_>, path: &Text) -> Result<String, Failure> {
+    pub(super) fn file(&self, session: &Session<'_>, path: &Text) -> Result<Arc<str>, Failure> {
         let missing = || refuse(path, format!("no file `{}`", &**path), "no such file");
         if path.is_empty() {
             return Err(refuse(path, "a path is empty".to_owned(), "a file is due here"));
         }
         let full = normal(self.directory, path).ok_or_else(missing)?;
-        let (folder, name) = full.rsplit_once('/').unwrap_or(("", &full));
-        let folder = session.directory(folder).ok_or_else(missing)?;
-        let (real, is_directory) = session.tree.real_file(&join(&folder, name)).ok_or_else(missing)?;
-        if is_directory {
+        let (real, kind) = session.place(&full).ok_or_else(missing)?;
+        if kind == Kind::Directory {
             return Err(refuse(path, format!("`{}` is a directory", &**path), "a file is due here"));
         }
         if !session.options.unrestricted && !is_within(&real, self.directory) {
@@ -70,11 +70,11 @@ impl Root<'_> {
     /// Whether anything stands at a path, readable or not.
     pub(super) fn has(&self, session: &Session<'_>, path: &str) -> bool {
         let full = normal(self.directory, path).filter(|_| !path.is_empty());
-        full.is_some_and(|full| session.tree.real_file(&full).is_some_and(|(_, is_directory)| !is_directory))
+        full.is_some_and(|full| session.place(&full).is_some_and(|(_, kind)| kind != Kind::Directory))
     }
 
     /// The path of a directory that the kustomization includes, links resolved.
-    pub(super) fn include(&self, session: &Session<'_>, path: &Text) -> Result<String, Failure> {
+    pub(super) fn include(&self, session: &Session<'_>, path: &Text) -> Result<Arc<str>, Failure> {
         if path.is_empty() {
             return Err(refuse(path, "a path is empty".to_owned(), "a directory is due here"));
         }

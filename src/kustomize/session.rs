@@ -13,7 +13,7 @@ use crate::kustomize::origin::Origins;
 use crate::kustomize::release::Release;
 use crate::kustomize::resource::Resource;
 use crate::source::{FileId, Origin, SourceMap};
-use crate::tree::{ReadError, Tree, join};
+use crate::tree::{Kind, ReadError, Tree, join};
 use crate::yaml::data::Datum;
 use crate::yaml::load;
 
@@ -35,6 +35,8 @@ pub struct Options {
 pub(super) struct Loaded {
     pub(super) file: FileId,
     pub(super) text: Arc<str>,
+    /// The bytes, where they are others than those of the text: line feeds alone end its lines.
+    raw: Option<Vec<u8>>,
 }
 
 type Cached<T> = Mutex<HashMap<String, Arc<Result<T, Failure>>>>;
@@ -51,7 +53,10 @@ pub struct Session<'a> {
     pub origins: Origins,
     texts: Cached<Loaded>,
     manifests: Cached<Vec<Arc<Resource>>>,
-    directories: Mutex<HashMap<String, Option<String>>>,
+    /// What stands at the paths that were asked for, links resolved.
+    places: Mutex<HashMap<String, Option<(Arc<str>, Kind)>>>,
+    /// The names in the directories of kustomizations.
+    listings: Mutex<HashMap<String, Arc<HashMap<String, Kind>>>>,
     bases: Mutex<HashMap<(String, usize), Arc<Accumulated>>>,
     kustomizations: Mutex<HashMap<String, Result<Arc<Kustomization>, Failure>>>,
     diagnostics: Mutex<Diagnostics>,
@@ -94,7 +99,8 @@ impl<'a> Session<'a> {
             origins: Origins::default(),
             texts: Mutex::default(),
             manifests: Mutex::default(),
-            directories: Mutex::default(),
+            places: Mutex::default(),
+            listings: Mutex::default(),
             bases: Mutex::default(),
             kustomizations: Mutex::default(),
             diagnostics: Mutex::default(),
@@ -155,22 +161,28 @@ impl<'a> Session<'a> {
         let shown = self.shown(path);
         let refuse =
             |why: String| Box::new(Diagnostic::error(&codes::PATH, format!("`{shown}` cannot be read: {why}")));
-        let bytes = match self.tree.read(path) {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => return Err(refuse("no such file".to_owned())),
-            Err(ReadError::NotAFile) if self.tree.has_directory(path) => {
-                return Err(refuse("it is a directory".to_owned()));
-            }
-            Err(error) => return Err(refuse(error.to_string())),
+        let bytes = match self.place(path) {
+            None => return Err(refuse("no such file".to_owned())),
+            Some((_, Kind::Directory)) => return Err(refuse("it is a directory".to_owned())),
+            Some((real, Kind::File)) => match self.tree.read_file(&real) {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => return Err(refuse("no such file".to_owned())),
+                Err(error) => return Err(refuse(error.to_string())),
+            },
+            Some(_) => return Err(refuse(ReadError::NotAFile.to_string())),
         };
         let text = String::from_utf8(bytes).map_err(|error| {
             let line =
                 error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
             refuse(format!("it is not UTF-8 text, see line {}", line + 1))
         })?;
-        let text: Arc<str> = if text.contains('\r') { text.replace("\r\n", "\n").into() } else { text.into() };
+        let (text, raw): (Arc<str>, _) = if text.contains('\r') {
+            (text.replace("\r\n", "\n").into(), Some(text.into_bytes()))
+        } else {
+            (text.into(), None)
+        };
         let file = locked(&self.sources).add(shown, text.clone());
-        Ok(Loaded { file, text })
+        Ok(Loaded { file, text, raw })
     }
 
     /// What is wrong with a file that starts as JSON and is none.
@@ -189,17 +201,20 @@ impl<'a> Session<'a> {
         let shown = self.shown(path);
         let refuse =
             |why: String| Box::new(Diagnostic::error(&codes::PATH, format!("`{shown}` cannot be read: {why}")));
+        if let Ok(loaded) = &*self.text(path) {
+            let bytes = loaded.raw.clone().unwrap_or_else(|| loaded.text.as_bytes().to_vec());
+            return Ok((bytes, Some(loaded.file)));
+        }
         match self.tree.read(path) {
-            Ok(Some(bytes)) => {
-                let file = match &*self.text(path) {
-                    Ok(loaded) => Some(loaded.file),
-                    Err(_) => None,
-                };
-                Ok((bytes, file))
-            }
+            Ok(Some(bytes)) => Ok((bytes, None)),
             Ok(None) => Err(refuse("no such file".to_owned())),
             Err(error) => Err(refuse(error.to_string())),
         }
+    }
+
+    /// The text of a file that may or may not be part of a build, read once for both.
+    pub fn text_of(&self, path: &str) -> Option<Arc<str>> {
+        self.text(path).as_ref().as_ref().ok().map(|loaded| loaded.text.clone())
     }
 
     /// The resources of a manifest file.
@@ -248,17 +263,41 @@ impl<'a> Session<'a> {
         locked(&self.kustomizations).entry(directory.to_owned()).or_insert(file).clone()
     }
 
-    /// A directory with all links resolved; `None` where there is none. Each part of a path is looked at once.
-    pub(super) fn directory(&self, path: &str) -> Option<String> {
-        if path.is_empty() {
-            return Some(String::new());
+    /// The names in a directory, read once: most of them are asked for.
+    pub(super) fn names(&self, directory: &str) -> Arc<HashMap<String, Kind>> {
+        if let Some(known) = locked(&self.listings).get(directory) {
+            return known.clone();
         }
-        if let Some(known) = locked(&self.directories).get(path) {
+        let names = self.tree.list(directory).into_iter().map(|entry| (entry.name, entry.kind)).collect();
+        locked(&self.listings).entry(directory.to_owned()).or_insert(Arc::new(names)).clone()
+    }
+
+    /// What stands at a path: the path with all links resolved, and its kind. `None` where there is nothing. Each part of
+    /// a path is looked at once.
+    pub(super) fn place(&self, path: &str) -> Option<(Arc<str>, Kind)> {
+        if path.is_empty() {
+            return Some(("".into(), Kind::Directory));
+        }
+        if let Some(known) = locked(&self.places).get(path) {
             return known.clone();
         }
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let real = self.directory(parent).and_then(|parent| self.tree.real_directory(&join(&parent, name)));
-        locked(&self.directories).insert(path.to_owned(), real.clone());
-        real
+        let place = self.directory(parent).and_then(|parent| self.look(&parent, name));
+        locked(&self.places).insert(path.to_owned(), place.clone());
+        place
+    }
+
+    fn look(&self, directory: &str, name: &str) -> Option<(Arc<str>, Kind)> {
+        let path = join(directory, name);
+        let listed = locked(&self.listings).get(directory).cloned();
+        match listed.map(|names| names.get(name).copied()) {
+            Some(Some(Kind::Link)) | None => self.tree.real(&path).map(|(real, kind)| (real.into(), kind)),
+            Some(kind) => kind.map(|kind| (path.into(), kind)),
+        }
+    }
+
+    /// A directory with all links resolved; `None` where there is none.
+    pub(super) fn directory(&self, path: &str) -> Option<Arc<str>> {
+        self.place(path).filter(|(_, kind)| *kind == Kind::Directory).map(|(real, _)| real)
     }
 }

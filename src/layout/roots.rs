@@ -1,19 +1,25 @@
 //! What a repository deploys: the directories whose builds reach a cluster.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use crate::kube::KUSTOMIZATIONS;
-use crate::source::{FileId, SourceMap};
+use crate::source::FileId;
 use crate::tree::{Tree, join, normal};
 use crate::yaml::data::Datum;
 use crate::yaml::load;
 
 /// The overlay roots in or below a directory, sorted: the paths of Argo CD's Applications; where there are none, the
 /// folders `…/overlays/*`; where there are none either, the kustomizations that no other one includes. `repository` is
-/// the directory that the Applications' paths start from.
-pub fn roots(tree: &Tree, repository: &str, directory: &str) -> Vec<String> {
+/// the directory that the Applications' paths start from. `text` reads a file.
+pub fn roots(
+    tree: &Tree,
+    repository: &str,
+    directory: &str,
+    text: impl Fn(&str) -> Option<Arc<str>> + Sync,
+) -> Vec<String> {
     let files = tree.files(directory);
     let split = |path: &str| {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -28,7 +34,7 @@ pub fn roots(tree: &Tree, repository: &str, directory: &str) -> Vec<String> {
     let applied: BTreeSet<String> = files
         .par_iter()
         .filter(|path| path.ends_with(".yaml") || path.ends_with(".yml"))
-        .flat_map_iter(|path| application_paths(tree, path))
+        .flat_map_iter(|path| application_paths(&text(path).unwrap_or_default()))
         .filter_map(|path| normal(repository, path.trim_start_matches('/')))
         .collect();
     let applied: Vec<_> = applied.into_iter().filter(|path| folders.contains(path)).collect();
@@ -41,7 +47,7 @@ pub fn roots(tree: &Tree, repository: &str, directory: &str) -> Vec<String> {
         return overlays;
     }
     let read: Vec<(&String, Datum)> =
-        folders.iter().filter_map(|folder| Some((folder, document(tree, folder)?))).collect();
+        folders.iter().filter_map(|folder| Some((folder, document(&files, &text, folder)?))).collect();
     let included: BTreeSet<String> = read
         .iter()
         .flat_map(|(folder, file)| {
@@ -54,13 +60,12 @@ pub fn roots(tree: &Tree, repository: &str, directory: &str) -> Vec<String> {
     read.iter().filter(is_root).map(|(folder, _)| (*folder).clone()).collect()
 }
 
-/// The paths that the Applications of a file deploy from.
-fn application_paths(tree: &Tree, path: &str) -> Vec<String> {
-    let Ok(Some(text)) = tree.text(path) else { return Vec::new() };
+/// The paths that the Applications of a text deploy from.
+fn application_paths(text: &str) -> Vec<String> {
     if !text.contains("kind: Application") {
         return Vec::new();
     }
-    let Ok(documents) = load::documents(&text, FileId::NONE) else { return Vec::new() };
+    let Ok(documents) = load::documents(text, FileId::NONE) else { return Vec::new() };
     let of = |spec: &Datum| {
         let several = spec.get("sources").map_or(&[][..], Datum::items).iter();
         let sources: Vec<&Datum> = spec.get("source").into_iter().chain(several).collect();
@@ -80,12 +85,10 @@ fn application_paths(tree: &Tree, path: &str) -> Vec<String> {
         .collect()
 }
 
-fn document(tree: &Tree, folder: &str) -> Option<Datum> {
-    let path = KUSTOMIZATIONS.into_iter().map(|name| join(folder, name)).find(|path| tree.has_file(path))?;
-    let mut sources = SourceMap::default();
-    let text = tree.text(&path).ok().flatten()?;
-    let file = sources.add(path, text.clone());
-    load::first_document(&text, 0, file).ok().flatten()
+fn document(files: &[String], text: impl Fn(&str) -> Option<Arc<str>>, folder: &str) -> Option<Datum> {
+    let is_file = |path: &String| files.binary_search(path).is_ok();
+    let path = KUSTOMIZATIONS.into_iter().map(|name| join(folder, name)).find(is_file)?;
+    load::first_document(&text(&path)?, 0, FileId::NONE).ok().flatten()
 }
 
 #[cfg(test)]
@@ -94,7 +97,8 @@ mod tests {
 
     fn found(files: &[(&str, &str)]) -> Vec<String> {
         let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
-        roots(&Tree::memory(files), "", "")
+        let tree = Tree::memory(files);
+        roots(&tree, "", "", |path| tree.text(path).ok().flatten())
     }
 
     #[test]

@@ -135,7 +135,7 @@ fn manifests(tree: &Tree, folder: &str, name: &str) -> Vec<String> {
         |entry: &str| KUSTOMIZATIONS.iter().any(|file| tree.has_file(&join(&join(&below, entry), file)));
     entries
         .into_iter()
-        .filter(|entry| if entry.is_directory { has_kustomization(&entry.name) } else { is_manifest(&entry.name) })
+        .filter(|entry| if entry.is_directory() { has_kustomization(&entry.name) } else { is_manifest(&entry.name) })
         .map(|entry| join(name, &entry.name))
         .collect()
 }

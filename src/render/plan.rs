@@ -145,7 +145,7 @@ impl Planner<'_> {
         let wanted: BTreeSet<&str> = units.iter().flat_map(|unit| unit.files.keys().map(String::as_str)).collect();
         let rendered: BTreeSet<_> = units.iter().filter_map(|unit| service_of(&unit.owner)).collect();
         let out_of_order: Vec<&str> = self.catalog.names().filter(|name| !rendered.contains(*name)).collect();
-        let at_the_root = self.tree.list("").into_iter().filter(|entry| !entry.is_directory).map(|entry| entry.name);
+        let at_the_root = self.tree.list("").into_iter().filter(|entry| !entry.is_directory()).map(|entry| entry.name);
         let files = self.tree.files(OUTPUT).into_iter().chain(at_the_root);
         let mut found = BTreeMap::new();
         for path in files.filter(|path| !wanted.contains(path.as_str())) {

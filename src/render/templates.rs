@@ -37,7 +37,7 @@ impl Templates {
     /// The built-in templates and those of a repository.
     pub fn load(tree: &Tree, diagnostics: &mut Diagnostics) -> Self {
         let mut files = BTreeMap::new();
-        let folders = tree.list(FOLDER).into_iter().filter(|entry| entry.is_directory).map(|entry| entry.name);
+        let folders = tree.list(FOLDER).into_iter().filter(|entry| entry.is_directory()).map(|entry| entry.name);
         let own_folders: BTreeSet<String> = folders.collect();
         for (name, text) in TEMPLATES {
             let template =

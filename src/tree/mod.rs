@@ -1,7 +1,7 @@
-//! Reads a directory path by path, with edits in memory laid over it, and writes changes atomically.
+//! Reads a directory or a revision path by path, with edits in memory laid over it, and writes changes atomically.
 //!
-//! In: a directory, or files in memory. Out: bytes, listings, written files. The only module that touches the disk.
-//! Knows no format.
+//! In: a directory, a Git revision, or files in memory. Out: bytes, listings, written files. The only module that touches
+//! the disk. Knows no format.
 
 mod write;
 
@@ -13,14 +13,16 @@ use std::sync::Arc;
 use walkdir::WalkDir;
 
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::git::{GitError, Revision};
 use crate::source::{FileId, SourceMap};
 
+pub use crate::git::Kind;
 pub use write::{Change, WriteError, write};
 
 /// The codes of this stage.
 pub mod codes {
     crate::diag::codes! {
-        UNREADABLE = "load/unreadable", "The file is there but cannot be read: its permissions, its size, or what it is (a pipe or a device) stand in the way.";
+        UNREADABLE = "load/unreadable", "The file is there but cannot be read: its permissions, its size, or what it is (a pipe, a device, a Git LFS pointer) stand in the way.";
         NOT_UTF8 = "load/not-utf8", "Manifests and catalog files are UTF-8 text. Save the file as UTF-8.";
     }
 }
@@ -28,10 +30,18 @@ pub mod codes {
 /// No file that a person edits is larger; what is larger is not read, so that it cannot fill the memory.
 const LARGEST_FILE: u64 = 32 << 20;
 
+/// Where a tree reads what no edit covers.
+#[derive(Clone, Debug)]
+enum Base {
+    Nothing,
+    Directory(PathBuf),
+    Revision(Arc<Revision>),
+}
+
 /// Files by their path relative to the root, with `/`.
 #[derive(Clone, Debug)]
 pub struct Tree {
-    root: Option<PathBuf>,
+    base: Base,
     edits: BTreeMap<String, Option<Arc<str>>>,
 }
 
@@ -41,12 +51,18 @@ pub enum ReadError {
     /// The operating system refused.
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    /// A pipe, a device, a socket.
+    /// The object store refused.
+    #[error("{0}")]
+    Git(#[from] GitError),
+    /// A pipe, a device, a socket, a submodule.
     #[error("it is not a regular file")]
     NotAFile,
     /// Larger than any manifest.
     #[error("it is larger than {} MiB", LARGEST_FILE >> 20)]
     TooLarge,
+    /// What a revision has of a file that Git LFS keeps.
+    #[error("the revision holds a Git LFS pointer, not the content")]
+    LfsPointer,
 }
 
 /// One name in a directory.
@@ -54,25 +70,46 @@ pub enum ReadError {
 pub struct Entry {
     /// The name alone.
     pub name: String,
-    /// Whether it is a directory (a link to one is not).
-    pub is_directory: bool,
+    /// What it is.
+    pub kind: Kind,
 }
+
+impl Entry {
+    /// Whether it is a directory (a link to one is not).
+    pub fn is_directory(&self) -> bool {
+        self.kind == Kind::Directory
+    }
+}
+
+/// How the texts start that Git LFS leaves in place of a file.
+pub const LFS_POINTER: &str = "version https://git-lfs.github.com/spec/v1\n";
+
+/// How many links may lead to one another, as on Linux.
+const MOST_LINKS: usize = 40;
 
 impl Tree {
     /// A directory on disk.
     pub fn directory(root: impl Into<PathBuf>) -> Self {
-        Self { root: Some(root.into()), edits: BTreeMap::new() }
+        Self { base: Base::Directory(root.into()), edits: BTreeMap::new() }
+    }
+
+    /// The files of a commit, from the object store alone.
+    pub fn revision(revision: Revision) -> Self {
+        Self { base: Base::Revision(Arc::new(revision)), edits: BTreeMap::new() }
     }
 
     /// Files in memory alone.
     pub fn memory(files: impl IntoIterator<Item = (String, String)>) -> Self {
         let edits = files.into_iter().map(|(path, text)| (path, Some(text.into()))).collect();
-        Self { root: None, edits }
+        Self { base: Base::Nothing, edits }
     }
 
     /// The directory, where there is one.
     pub fn root(&self) -> Option<&Path> {
-        self.root.as_deref()
+        match &self.base {
+            Base::Directory(root) => Some(root),
+            _ => None,
+        }
     }
 
     /// Lays a text over a path, in memory; `None` takes the file away.
@@ -82,74 +119,113 @@ impl Tree {
 
     /// The bytes of a file; `None` where there is none.
     pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, ReadError> {
+        if let (Base::Directory(root), false) = (&self.base, self.edits.contains_key(path)) {
+            // Opening a pipe would wait for somebody who writes into it.
+            match std::fs::metadata(root.join(path)) {
+                Ok(kind) if kind.is_file() => {}
+                Ok(_) => return Err(ReadError::NotAFile),
+                Err(error) if is_missing(&error) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.read_file(path)
+    }
+
+    /// The bytes of what is known to be a regular file; `None` where there is none.
+    pub fn read_file(&self, path: &str) -> Result<Option<Vec<u8>>, ReadError> {
         if let Some(edit) = self.edits.get(path) {
             return Ok(edit.as_ref().map(|text| text.as_bytes().to_vec()));
         }
-        let Some(root) = &self.root else { return Ok(None) };
-        let full = root.join(path);
-        let kind = match std::fs::metadata(&full) {
-            Ok(kind) => kind,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        if !kind.is_file() {
-            return Err(ReadError::NotAFile);
+        match &self.base {
+            Base::Nothing => Ok(None),
+            Base::Directory(root) => read_from_disk(&root.join(path)),
+            Base::Revision(revision) => match self.kind(path) {
+                None => Ok(None),
+                Some(Kind::Link) => match self.resolved(path, MOST_LINKS) {
+                    Some(real) => self.read_file(&real),
+                    None => Ok(None),
+                },
+                Some(Kind::File) => match revision.size(path)? {
+                    None => Ok(None),
+                    Some(size) if size > LARGEST_FILE => Err(ReadError::TooLarge),
+                    Some(_) => match revision.read(path)? {
+                        Some(bytes) if bytes.starts_with(LFS_POINTER.as_bytes()) => Err(ReadError::LfsPointer),
+                        found => Ok(found),
+                    },
+                },
+                Some(_) => Err(ReadError::NotAFile),
+            },
         }
-        if kind.len() > LARGEST_FILE {
-            return Err(ReadError::TooLarge);
+    }
+
+    /// What stands at a path, links not followed; `None` where nothing does.
+    pub fn kind(&self, path: &str) -> Option<Kind> {
+        match self.edits.get(path) {
+            Some(Some(_)) => return Some(Kind::File),
+            Some(None) => return None,
+            None if self.has_edits_below(path) => return Some(Kind::Directory),
+            None => {}
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(kind.len()).unwrap_or_default());
-        // The file may grow while it is read.
-        std::fs::File::open(&full)?.take(LARGEST_FILE).read_to_end(&mut bytes)?;
-        Ok(Some(bytes))
+        match &self.base {
+            Base::Nothing => path.is_empty().then_some(Kind::Directory),
+            Base::Directory(root) => std::fs::symlink_metadata(root.join(path)).ok().map(|kind| of_disk(kind.file_type())),
+            Base::Revision(revision) => revision.kind(path),
+        }
+    }
+
+    fn has_edits_below(&self, path: &str) -> bool {
+        let below = if path.is_empty() { String::new() } else { format!("{path}/") };
+        let mut edits = self.edits.range(below.clone()..).take_while(|(file, _)| file.starts_with(&below));
+        edits.any(|(_, edit)| edit.is_some())
+    }
+
+    /// What stands at a path whose last part may be a link: the path with that resolved, and whether it is a file or a
+    /// directory. `None` where there is nothing within the tree.
+    pub fn real(&self, path: &str) -> Option<(String, Kind)> {
+        match self.kind(path)? {
+            Kind::Link => {
+                let real = self.resolved(path, MOST_LINKS)?;
+                let kind = self.kind(&real)?;
+                Some((real, kind))
+            }
+            kind => Some((path.to_owned(), kind)),
+        }
     }
 
     /// Whether a file is there, readable or not.
     pub fn has_file(&self, path: &str) -> bool {
-        match (self.edits.get(path), &self.root) {
-            (Some(edit), _) => edit.is_some(),
-            (None, Some(root)) => root.join(path).is_file(),
-            (None, None) => false,
-        }
+        matches!(self.real(path), Some((_, kind)) if kind == Kind::File)
     }
 
     /// Whether a directory is there.
     pub fn has_directory(&self, path: &str) -> bool {
-        let below = format!("{path}/");
-        self.edits.iter().any(|(file, edit)| edit.is_some() && file.starts_with(&below))
-            || self.root.as_ref().is_some_and(|root| root.join(path).is_dir())
+        matches!(self.real(path), Some((_, kind)) if kind == Kind::Directory)
     }
 
-    /// A directory whose last part may be a link, with that resolved; `None` where there is none within the tree.
-    pub fn real_directory(&self, path: &str) -> Option<String> {
-        let kind = self.root.as_ref().and_then(|root| std::fs::symlink_metadata(root.join(path)).ok());
-        match (&self.root, kind) {
-            (_, Some(kind)) if kind.is_dir() => Some(path.to_owned()),
-            (Some(root), Some(kind)) if kind.is_symlink() && root.join(path).is_dir() => Self::resolved(root, path),
-            _ => self.has_directory(path).then(|| path.to_owned()),
+    /// A path without links; `None` where it leads out of the tree, to nothing or in circles.
+    fn resolved(&self, path: &str, links_left: usize) -> Option<String> {
+        let revision = match &self.base {
+            Base::Nothing => return None,
+            Base::Directory(root) => {
+                let real = root.join(path).canonicalize().ok()?;
+                let real = real.strip_prefix(root.canonicalize().ok()?).ok()?.to_str()?;
+                return Some(real.replace(std::path::MAIN_SEPARATOR, "/"));
+            }
+            Base::Revision(revision) => revision,
+        };
+        let mut real = String::new();
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            let next = join(&real, part);
+            real = match self.kind(&next)? {
+                Kind::Link => {
+                    let target = revision.link(&next)?;
+                    let target = normal(&real, &target).filter(|_| !target.starts_with('/') && links_left > 0)?;
+                    self.resolved(&target, links_left - 1)?
+                }
+                _ => next,
+            };
         }
-    }
-
-    /// A path whose last part may be a link, with that resolved, and whether it is a directory; `None` where there is
-    /// nothing within the tree.
-    pub fn real_file(&self, path: &str) -> Option<(String, bool)> {
-        if self.edits.get(path).is_some_and(Option::is_some) {
-            return Some((path.to_owned(), false));
-        }
-        let Some(root) = &self.root else { return self.has_directory(path).then(|| (path.to_owned(), true)) };
-        let kind = std::fs::symlink_metadata(root.join(path)).ok()?;
-        if !kind.is_symlink() {
-            return Some((path.to_owned(), kind.is_dir()));
-        }
-        let real = Self::resolved(root, path)?;
-        let is_directory = root.join(&real).is_dir();
-        Some((real, is_directory))
-    }
-
-    fn resolved(root: &Path, path: &str) -> Option<String> {
-        let real = root.join(path).canonicalize().ok()?;
-        let real = real.strip_prefix(root.canonicalize().ok()?).ok()?.to_str()?;
-        Some(real.replace(std::path::MAIN_SEPARATOR, "/"))
+        Some(real)
     }
 
     /// The text of a file, entered into the source map. `None` where there is no file, or where it cannot be used, which
@@ -185,37 +261,53 @@ impl Tree {
 
     /// The names in a directory, sorted; none where there is no such directory.
     pub fn list(&self, directory: &str) -> Vec<Entry> {
-        let mut entries = BTreeSet::new();
-        if let Some(root) = &self.root {
-            for entry in std::fs::read_dir(root.join(directory)).into_iter().flatten().flatten() {
-                let Ok(name) = entry.file_name().into_string() else { continue };
-                let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-                entries.insert(Entry { name, is_directory });
+        let mut entries: BTreeMap<String, Kind> = match &self.base {
+            Base::Nothing => BTreeMap::new(),
+            Base::Directory(root) => {
+                let entries = std::fs::read_dir(root.join(directory)).into_iter().flatten().flatten();
+                let named = |entry: std::fs::DirEntry| Some((entry.file_name().into_string().ok()?, of_disk(entry.file_type().ok()?)));
+                entries.filter_map(named).collect()
             }
-        }
+            Base::Revision(revision) => revision.list(directory).into_iter().collect(),
+        };
         let below = if directory.is_empty() { String::new() } else { format!("{directory}/") };
         for (path, edit) in self.edits.range(below.clone()..) {
             let Some(rest) = path.strip_prefix(&below) else { break };
             let (name, is_directory) = rest.split_once('/').map_or((rest, false), |(name, _)| (name, true));
-            let entry = Entry { name: name.to_owned(), is_directory };
             if edit.is_some() {
-                entries.insert(entry);
+                entries.insert(name.to_owned(), if is_directory { Kind::Directory } else { Kind::File });
             } else if !is_directory {
-                entries.remove(&entry);
+                entries.remove(name);
             }
         }
-        entries.into_iter().collect()
+        entries.into_iter().map(|(name, kind)| Entry { name, kind }).collect()
     }
 
     /// Every file below a directory, sorted; `.git` and links to directories are not entered.
     pub fn files(&self, directory: &str) -> Vec<String> {
         let mut files = BTreeSet::new();
-        if let Some(root) = &self.root {
-            let walk = WalkDir::new(root.join(directory)).into_iter();
-            let entries = walk.filter_entry(|entry| entry.file_name() != ".git").flatten();
-            for entry in entries.filter(|entry| !entry.file_type().is_dir()) {
-                let path = entry.path().strip_prefix(root).ok().and_then(Path::to_str);
-                files.extend(path.map(|path| path.replace(std::path::MAIN_SEPARATOR, "/")));
+        match &self.base {
+            Base::Nothing => {}
+            Base::Directory(root) => {
+                let walk = WalkDir::new(root.join(directory)).into_iter();
+                let entries = walk.filter_entry(|entry| entry.file_name() != ".git").flatten();
+                for entry in entries.filter(|entry| !entry.file_type().is_dir()) {
+                    let path = entry.path().strip_prefix(root).ok().and_then(Path::to_str);
+                    files.extend(path.map(|path| path.replace(std::path::MAIN_SEPARATOR, "/")));
+                }
+            }
+            Base::Revision(revision) => {
+                let mut open = vec![directory.to_owned()];
+                while let Some(folder) = open.pop() {
+                    for (name, kind) in revision.list(&folder) {
+                        let path = join(&folder, &name);
+                        if kind == Kind::Directory {
+                            open.push(path);
+                        } else {
+                            files.insert(path);
+                        }
+                    }
+                }
             }
         }
         let below = if directory.is_empty() { String::new() } else { format!("{directory}/") };
@@ -228,6 +320,57 @@ impl Tree {
         }
         files.into_iter().collect()
     }
+}
+
+fn of_disk(kind: std::fs::FileType) -> Kind {
+    match kind {
+        kind if kind.is_file() => Kind::File,
+        kind if kind.is_dir() => Kind::Directory,
+        kind if kind.is_symlink() => Kind::Link,
+        _ => Kind::Other,
+    }
+}
+
+fn is_missing(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+fn read_from_disk(path: &Path) -> Result<Option<Vec<u8>>, ReadError> {
+    let mut file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if is_missing(&error) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let kind = file.metadata()?;
+    if !kind.is_file() {
+        return Err(ReadError::NotAFile);
+    }
+    if kind.len() > LARGEST_FILE {
+        return Err(ReadError::TooLarge);
+    }
+    // One byte more than there is, so that the end shows; the file may grow or shrink meanwhile.
+    let mut bytes = vec![0; usize::try_from(kind.len()).unwrap_or_default() + 1];
+    let mut filled = 0;
+    loop {
+        match file.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error.into()),
+        }
+        if filled as u64 == kind.len() {
+            break;
+        }
+        if filled < bytes.len() {
+            continue;
+        }
+        if filled as u64 > LARGEST_FILE {
+            return Err(ReadError::TooLarge);
+        }
+        bytes.resize(2 * filled, 0);
+    }
+    bytes.truncate(filled);
+    Ok(Some(bytes))
 }
 
 /// `a/./b/../c` → `a/c`, from a directory or, where the path starts with `/`, from the root; `None` where it leaves the
