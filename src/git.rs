@@ -88,8 +88,7 @@ impl std::fmt::Debug for Revision {
 impl Revision {
     /// The commit that a name (`main`, `v1.2.3`, `HEAD~2`, a hash) stands for, in the repository around a directory.
     pub fn open(directory: &Path, name: &str) -> Result<Self, GitError> {
-        let repository =
-            Repository::discover(directory).map_err(|_| GitError::NoRepository(directory.to_owned()))?;
+        let repository = Repository::discover(directory).map_err(|_| GitError::NoRepository(directory.to_owned()))?;
         let no_revision = |_| GitError::NoRevision(name.to_owned());
         let commit = repository.revparse_single(name).map_err(no_revision)?.peel_to_commit().map_err(no_revision)?;
         let (tree, hash) = (commit.tree_id(), commit.id().to_string());

@@ -139,7 +139,8 @@ impl<'a> Run<'a> {
     fn read(session: &Session<'_>, directory: &str) -> Result<Kustomization, Failure> {
         let names = session.names(directory);
         let is_file = |path: &String| matches!(session.place(path), Some((_, Kind::File)));
-        let there = KUSTOMIZATIONS.into_iter().filter(|name| names.contains_key(*name)).map(|name| join(directory, name));
+        let there =
+            KUSTOMIZATIONS.into_iter().filter(|name| names.contains_key(*name)).map(|name| join(directory, name));
         let there: Vec<_> = there.filter(is_file).collect();
         let shown = match session.shown(directory) {
             "" => ".",

@@ -208,7 +208,8 @@ fn present(inputs: &Inputs<'_>, folder: &str, units: &[Unit]) -> Vec<String> {
         let is_rendered = units.iter().any(|unit| matches!(&unit.owner, Owner::Service(name) if name == stem));
         !inputs.prune || inputs.catalog.has(stem) && !is_rendered
     };
-    let files = inputs.tree.list(folder).into_iter().filter(|entry| !entry.is_directory() && entry.name != KUSTOMIZATION);
+    let files =
+        inputs.tree.list(folder).into_iter().filter(|entry| !entry.is_directory() && entry.name != KUSTOMIZATION);
     let names = files.map(|entry| entry.name).filter(|name| name.ends_with(".yaml"));
     names.filter(|name| stays(name) && was_rendered(&join(folder, name))).collect()
 }

@@ -168,7 +168,9 @@ impl Tree {
         }
         match &self.base {
             Base::Nothing => path.is_empty().then_some(Kind::Directory),
-            Base::Directory(root) => std::fs::symlink_metadata(root.join(path)).ok().map(|kind| of_disk(kind.file_type())),
+            Base::Directory(root) => {
+                std::fs::symlink_metadata(root.join(path)).ok().map(|kind| of_disk(kind.file_type()))
+            }
             Base::Revision(revision) => revision.kind(path),
         }
     }
@@ -265,7 +267,9 @@ impl Tree {
             Base::Nothing => BTreeMap::new(),
             Base::Directory(root) => {
                 let entries = std::fs::read_dir(root.join(directory)).into_iter().flatten().flatten();
-                let named = |entry: std::fs::DirEntry| Some((entry.file_name().into_string().ok()?, of_disk(entry.file_type().ok()?)));
+                let named = |entry: std::fs::DirEntry| {
+                    Some((entry.file_name().into_string().ok()?, of_disk(entry.file_type().ok()?)))
+                };
                 entries.filter_map(named).collect()
             }
             Base::Revision(revision) => revision.list(directory).into_iter().collect(),

@@ -8,7 +8,7 @@ use granit_parser::{Event, Parser, ScalarStyle};
 
 use crate::source::{FileId, Origin, Span};
 use crate::yaml::data::{Content, Datum, Quoting, Tag};
-use crate::yaml::scalar;
+use crate::yaml::{everyday, scalar};
 
 /// Why a text is no manifest, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,14 @@ pub fn documents(text: &str, file: FileId) -> Result<Vec<Datum>, LoadError> {
 
 /// The first document of a text, whatever follows it.
 pub fn first_document(text: &str, base: usize, file: FileId) -> Result<Option<Datum>, LoadError> {
+    if let Some(document) = everyday::document(text, base, file, MOST_NODES) {
+        return Ok(Some(document));
+    }
+    general_document(text, base, file)
+}
+
+/// [`first_document`] by way of the general parser.
+fn general_document(text: &str, base: usize, file: FileId) -> Result<Option<Datum>, LoadError> {
     let options = granit_parser::options! {
         emit_comments: false,
         block_scalar_eof_without_line_feed: true,
@@ -287,4 +295,98 @@ fn lone_surrogate(quoted: &str) -> bool {
         at += 1;
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many of the texts are in the everyday subset; all of those must read as the general parser reads them.
+    fn compared<'a>(texts: impl IntoIterator<Item = &'a str>) -> usize {
+        let file = FileId::NONE;
+        let mut everyday = 0;
+        for text in texts {
+            let Some(fast) = everyday::document(text, 7, file, MOST_NODES) else { continue };
+            everyday += 1;
+            match general_document(text, 7, file) {
+                Ok(Some(general)) if general == fast => {}
+                other => {
+                    let (fast, other) = (format!("{fast:?}"), format!("{other:?}"));
+                    let same = fast.chars().rev().zip(other.chars().rev()).take_while(|(a, b)| a == b).count();
+                    let end =
+                        |text: &str| text.chars().rev().skip(same.saturating_sub(40)).take(400).collect::<String>();
+                    let end = |text: &str| end(text).chars().rev().collect::<String>();
+                    panic!("{text}\nread as    …{}\nrather than …{}", end(&fast), end(&other));
+                }
+            }
+        }
+        everyday
+    }
+
+    fn manifests(folder: &std::path::Path, texts: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                manifests(&path, texts);
+            } else if path.extension().is_some_and(|extension| extension == "yaml") {
+                texts.extend(std::fs::read_to_string(path).ok());
+            }
+        }
+    }
+
+    /// Numbers that look random and are the same each time.
+    struct Dice(u64);
+
+    impl Dice {
+        fn roll(&mut self, sides: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            usize::try_from(self.0 % sides as u64).unwrap_or(0)
+        }
+    }
+
+    #[test]
+    fn the_everyday_subset_reads_as_the_general_parser_reads_it() {
+        let mut texts = Vec::new();
+        manifests(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures"), &mut texts);
+        let pieces: Vec<&str> = texts
+            .iter()
+            .flat_map(|text| {
+                pieces(text, FileId::NONE).unwrap_or_default().into_iter().map(|(from, to)| &text[from..to])
+            })
+            .collect();
+        let everyday = compared(pieces.iter().copied());
+        assert!(everyday * 2 > pieces.len(), "only {everyday} of {} texts are everyday", pieces.len());
+
+        let parts = [
+            " ", "  ", "\n", "-", "- ", ": ", ":", "#", " #", "\"", "'", "|", "|-", "|+", ">", "{}", "[]", "a", "b: 1",
+            "\t", "~", "null", "---", "...", "&x", "*x", "!t", "?", "? ", "<<", ",", "é", "\u{2028}", "%", "@", "1.0",
+            "\\",
+        ];
+        let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+        let small: Vec<&str> = pieces.into_iter().filter(|piece| !piece.is_empty() && piece.len() < 2000).collect();
+        let rounds = std::env::var("GITOPSCTL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(30_000);
+        let mut everyday = 0;
+        for _ in 0..rounds {
+            let mut text = small[dice.roll(small.len())].to_owned();
+            for _ in 0..=dice.roll(3) {
+                let mut at = dice.roll(text.len() + 1);
+                while !text.is_char_boundary(at) {
+                    at -= 1;
+                }
+                if dice.roll(3) == 0 {
+                    let mut end = (at + 1 + dice.roll(6)).min(text.len());
+                    while !text.is_char_boundary(end) {
+                        end += 1;
+                    }
+                    text.replace_range(at..end, "");
+                } else {
+                    text.insert_str(at, parts[dice.roll(parts.len())]);
+                }
+            }
+            everyday += compared([&*text]);
+        }
+        assert!(everyday * 5 > rounds, "only {everyday} of {rounds} changed texts are everyday");
+    }
 }

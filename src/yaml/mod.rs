@@ -6,6 +6,7 @@
 pub mod data;
 mod decode;
 mod emit;
+mod everyday;
 pub mod json;
 mod keys;
 pub mod load;
