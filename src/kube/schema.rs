@@ -46,9 +46,10 @@ pub fn built_in(api_version: &str, kind: &str) -> Option<Schema<'static>> {
 
 /// The rows of a kind, which stand together; `None` where there are none.
 fn parsed(name: &str) -> Option<Entry> {
-    let start = TABLE.find(&format!("\n{name}"))? + 1;
+    let mut rows = TABLE[first_from(name)..].lines().map_while(|line| line.strip_prefix(name)).peekable();
+    rows.peek()?;
     let mut root = Entry::default();
-    for line in TABLE[start..].lines().map_while(|line| line.strip_prefix(name)) {
+    for line in rows {
         let (path, keys) = line.split_once('\t').unwrap_or((line, ""));
         let mut entry = &mut root;
         for part in path.split('.') {
@@ -61,6 +62,18 @@ fn parsed(name: &str) -> Option<Entry> {
         entry.keys = Some(keys.split(',').filter(|key| !key.is_empty()).collect());
     }
     Some(root)
+}
+
+/// Where the first row starts that is not before a text. The rows are sorted by their bytes, and start behind a comment.
+fn first_from(name: &str) -> usize {
+    let line_of = |at: usize| TABLE[..at].rfind('\n').map_or(0, |end| end + 1);
+    let after = |at: usize| TABLE[at..].find('\n').map_or(TABLE.len(), |end| at + end + 1);
+    let (mut low, mut high) = (after(0), TABLE.len());
+    while low < high {
+        let row = line_of(low.midpoint(high));
+        if TABLE[row..after(row)] < *name { low = after(row) } else { high = row }
+    }
+    low
 }
 
 impl OpenApi {
@@ -148,6 +161,18 @@ impl<'a> Schema<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_row_of_the_sorted_table_is_found() {
+        let rows: Vec<&str> = TABLE.lines().skip(1).collect();
+        assert!(rows.is_sorted() && rows.len() > 500);
+        for row in rows {
+            let columns: Vec<&str> = row.split('\t').collect();
+            let api_version = [columns[0], columns[1]].join("/");
+            let api_version = api_version.trim_start_matches('/');
+            assert!(built_in(api_version, columns[2]).is_some(), "{row}");
+        }
+    }
 
     #[test]
     fn built_in_lists_have_their_keys() {

@@ -1,6 +1,6 @@
 //! Field specs: which fields a transformer changes, the defaults, and how a path leads to them.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 
 use compact_str::CompactString;
 
@@ -109,9 +109,8 @@ impl Config {
 
     /// What is in force without any configuration.
     pub(super) fn default_of(release: Release) -> Arc<Config> {
-        static DEFAULTS: LazyLock<Vec<Arc<Config>>> =
-            LazyLock::new(|| Release::ALL.into_iter().map(|release| Arc::new(defaults(release))).collect());
-        DEFAULTS[release as usize].clone()
+        static DEFAULTS: [OnceLock<Arc<Config>>; Release::ALL.len()] = [const { OnceLock::new() }; Release::ALL.len()];
+        DEFAULTS[release as usize].get_or_init(|| Arc::new(defaults(release))).clone()
     }
 
     /// Both together, as Kustomize merges them.
@@ -177,6 +176,14 @@ pub(super) fn merge_all(
     Ok(own)
 }
 
+/// The columns of a line of a table.
+fn columns<const N: usize>(line: &str) -> Option<[&str; N]> {
+    let mut columns = line.split('\t');
+    let found = std::array::from_fn(|_| columns.next());
+    let all = found.iter().all(Option::is_some) && columns.next().is_none();
+    all.then(|| found.map(Option::unwrap_or_default))
+}
+
 fn defaults(release: Release) -> Config {
     let mut config = Config::default();
     config.name_prefix.push(FieldSpec::new(Gvk::default(), "metadata/name", false));
@@ -188,15 +195,15 @@ fn defaults(release: Release) -> Config {
     };
     config.name_prefix.clear();
     for line in lines(include_str!("data/field-specs.tsv")) {
-        let fields: Vec<_> = line.split('\t').collect();
-        let [transformer, path, kind, group, version, create, versions] = fields[..] else { continue };
+        let Some([transformer, path, kind, group, version, create, versions]) = columns(line) else { continue };
         if let Some(list) = config.list(transformer).filter(|_| release.uses(versions)) {
             list.push(FieldSpec::new(gvk(kind, group, version), path, create == "true"));
         }
     }
     for line in lines(include_str!("data/name-references.tsv")) {
-        let fields: Vec<_> = line.split('\t').collect();
-        let [named_kind, named_group, named_version, path, kind, group, version, create] = fields[..] else { continue };
+        let Some([named_kind, named_group, named_version, path, kind, group, version, create]) = columns(line) else {
+            continue;
+        };
         let named = gvk(named_kind, named_group, named_version);
         let spec = FieldSpec::new(gvk(kind, group, version), path, create == "true");
         match config.name_references.iter_mut().find(|entry| entry.gvk == named) {
