@@ -8,15 +8,16 @@
 //! ```
 
 pub mod catalog; // the platform and its services, loaded and checked
-pub mod cli;
+pub mod cli; // arguments, terminal, exit codes
 pub mod diag; // what a stage has to say, and the sink for it
 pub mod git; // the one door to Git
 pub mod kube; // facts of Kubernetes
 pub mod kustomize; // tree and directory to what Kustomize builds of it
 pub mod layout; // which services and environments a repository has
 pub mod pipeline; // the order of the stages
+pub mod program; // the one door to other programs
 pub mod render; // catalog and templates to the rendered tree
 pub mod report; // diagnostics to text
 pub mod source; // file ids, byte spans, line and column
 pub mod tree; // files: read, written atomically
-pub mod yaml; // text to nodes with spans and back // arguments, terminal, exit codes
+pub mod yaml; // text to nodes with spans and back

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::cli::build::{Built, Version, inside, worth_telling};
+use crate::cli::build::{Built, Version, worth_telling};
+use crate::cli::helm::Flags;
+use crate::cli::place::{Place, inside};
 use crate::cli::terminal::{Failure, Terminal};
 use crate::cli::{EXIT_CODES, Exit};
 use crate::kustomize::{Options, Resource, Setter, Step, blame, narrowed};
@@ -32,6 +34,11 @@ pub(super) struct Blame {
     /// Which release of Kustomize to reproduce
     #[arg(long, value_name = "VERSION", default_value = "5.8.1")]
     kustomize_version: Version,
+    /// Read this commit, branch or tag from the object store instead of the files on disk
+    #[arg(long, value_name = "REV")]
+    rev: Option<String>,
+    #[command(flatten)]
+    helm: Flags,
 }
 
 /// How to print.
@@ -46,7 +53,8 @@ enum Format {
 impl Blame {
     pub(super) fn run(self, directory: &Path, terminal: &mut Terminal) -> Result<Exit, Failure> {
         let options = Options { release: self.kustomize_version.release(), ..Options::default() };
-        let built = Built::of(directory, &self.path, options)?;
+        let place = Place::of(directory, &self.path, self.rev.as_deref())?;
+        let built = Built::of(&place, options, &self.helm);
         terminal.report(&worth_telling(&built.diagnostics), &built.sources);
         let Some(build) = &built.build else { return Ok(Exit::Input) };
         let wanted: Vec<&Resource> =

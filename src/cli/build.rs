@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::cli::build_all;
+use crate::cli::helm::{Flags, Program};
+use crate::cli::place::Place;
 use crate::cli::terminal::{Failure, Terminal};
-use crate::cli::{EXIT_CODES, Exit, root_of};
+use crate::cli::{EXIT_CODES, Exit};
 use crate::diag::Diagnostics;
 use crate::kustomize::{self, Caches, Finished, Options, Origins, Release, Session};
 use crate::source::SourceMap;
-use crate::tree::Tree;
 
 /// Build a kustomization as `kustomize build` does
 ///
 /// Prints what Kustomize v5.8.1 prints, byte for byte. What Kustomize refuses is refused, with the file and line to edit.
-/// Nothing is read from the network and no program is started.
+/// Nothing is read from the network, and no program is started but `helm` with --enable-helm.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct Build {
@@ -38,6 +39,11 @@ pub(super) struct Build {
     /// Which release of Kustomize to reproduce
     #[arg(long, value_name = "VERSION", default_value = "5.8.1")]
     kustomize_version: Version,
+    /// Read this commit, branch or tag from the object store instead of the files on disk
+    #[arg(long, value_name = "REV")]
+    rev: Option<String>,
+    #[command(flatten)]
+    helm: Flags,
     /// Label every object with `app.kubernetes.io/managed-by`
     #[arg(long)]
     enable_managedby_label: bool,
@@ -84,29 +90,22 @@ pub(super) struct Built {
     caches: Caches,
 }
 
-/// A path of the disk as a path in a tree of the whole disk.
-pub(super) fn inside(path: &Path) -> String {
-    path.to_string_lossy().trim_start_matches('/').to_owned()
-}
-
 impl Built {
-    /// Builds a directory on disk. Bases may lie outside of the repository, as they may for Kustomize.
-    pub(super) fn of(directory: &Path, path: &Path, options: Options) -> Result<Self, Failure> {
-        let real = directory.join(path).canonicalize().map_err(|error| {
-            Failure::told(Exit::Input, format!("cannot enter the directory `{}`: {error}", path.display()))
-        })?;
-        let base = root_of(directory).map(|root| inside(&root)).unwrap_or_default();
-        let tree = Tree::directory("/");
-        let session = Session::new(&tree, &base, SourceMap::default(), options);
-        let built = kustomize::build(&session, &inside(&real));
+    /// Builds the directory of a place.
+    pub(super) fn of(place: &Place, options: Options, flags: &Flags) -> Self {
+        let program = Program::new(&flags.helm_command, &place.tree);
+        let run = |call: &kustomize::Command| program.run(call);
+        let session = Session::new(&place.tree, &place.base, SourceMap::default(), options).with_helm(flags.helm(&run));
+        let built = kustomize::build(&session, &place.directory);
         let Finished { sources, mut diagnostics, origins, caches } = session.finish();
         let build = built.map_err(|failure| diagnostics.push(*failure)).ok();
-        Ok(Self { build, sources, diagnostics, origins, caches })
+        Self { build, sources, diagnostics, origins, caches }
     }
 }
 
 impl Build {
     pub(super) fn run(self, directory: &Path, terminal: &mut Terminal) -> Result<Exit, Failure> {
+        let place = Place::of(directory, &self.path, self.rev.as_deref())?;
         let options = Options {
             release: self.kustomize_version.release(),
             unrestricted: self.load_restrictor == Restriction::None,
@@ -115,9 +114,9 @@ impl Build {
         };
         if self.all {
             let output = self.output_dir.map(|output| directory.join(output));
-            return build_all::run(directory, &self.path, output.as_deref(), options, terminal);
+            return build_all::run(&place, &self.path, output.as_deref(), options, &self.helm, terminal);
         }
-        let mut built = Built::of(directory, &self.path, options)?;
+        let mut built = Built::of(&place, options, &self.helm);
         let texts = built.build.as_ref().map(kustomize::Build::texts).transpose();
         let texts = texts.map_err(|failure| built.diagnostics.push(*failure)).ok().flatten();
         terminal.report(&worth_telling(&built.diagnostics), &built.sources);

@@ -4,38 +4,36 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::cli::build::inside;
+use crate::cli::Exit;
+use crate::cli::helm::{Flags, Program};
+use crate::cli::place::Place;
 use crate::cli::terminal::{Failure, Terminal, counted};
-use crate::cli::{Exit, root_of};
 use crate::diag::Diagnostic;
 use crate::kustomize::{self, Finished, Options, Session};
 use crate::layout;
 use crate::source::SourceMap;
-use crate::tree::Tree;
 
 /// Builds every overlay root below a directory into a folder, or into one stream in the order of the paths.
 pub(super) fn run(
-    directory: &Path,
+    place: &Place,
     path: &Path,
     output: Option<&Path>,
     options: Options,
+    flags: &Flags,
     terminal: &mut Terminal,
 ) -> Result<Exit, Failure> {
-    let real = directory.join(path).canonicalize().map_err(|error| {
-        Failure::told(Exit::Input, format!("cannot enter the directory `{}`: {error}", path.display()))
-    })?;
-    let repository = root_of(&real).map(|root| inside(&root)).unwrap_or_default();
-    let base = root_of(directory).map(|root| inside(&root)).unwrap_or_default();
-    let tree = Tree::directory("/");
-    let start = inside(&real);
-    let session = Session::new(&tree, &base, SourceMap::default(), Options { shared: true, ..options });
-    let roots = layout::roots(&tree, &repository, &start, |path| session.text_of(path));
+    let Place { tree, directory: start, repository, base } = place;
+    let program = Program::new(&flags.helm_command, tree);
+    let run = |call: &kustomize::Command| program.run(call);
+    let options = Options { shared: true, ..options };
+    let session = Session::new(tree, base, SourceMap::default(), options).with_helm(flags.helm(&run));
+    let roots = layout::roots(tree, repository, start, |path| session.text_of(path));
     if roots.is_empty() {
         let message = format!("no kustomization in or below `{}`", path.display());
         return Err(Failure::told(Exit::Input, message));
     }
     let build = |root: &String| kustomize::build(&session, root).and_then(|build| build.text());
-    let below = |root: &str| match root.strip_prefix(&start).map(|rest| rest.trim_start_matches('/')) {
+    let below = |root: &str| match root.strip_prefix(&**start).map(|rest| rest.trim_start_matches('/')) {
         None | Some("") => "root".to_owned(),
         Some(rest) => rest.to_owned(),
     };

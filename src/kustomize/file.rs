@@ -4,6 +4,7 @@ use crate::diag::Diagnostic;
 use crate::kustomize::decode::{KUSTOMIZATION, Reader, Text};
 use crate::kustomize::diags::{Failure, at, codes, failure};
 use crate::kustomize::fields::{FieldSpec, field_spec};
+use crate::kustomize::helm::{self, Chart, Globals};
 use crate::kustomize::parts::{
     GeneratorArgs, GeneratorOptions, Image, Label, Patch, Replacement, Replica, SortOptions, Variable,
 };
@@ -79,7 +80,8 @@ pub(super) struct Kustomization {
     pub(super) config_maps: Vec<GeneratorArgs>,
     pub(super) secrets: Vec<GeneratorArgs>,
     pub(super) generator_options: GeneratorOptions,
-    pub(super) helm: Option<Origin>,
+    pub(super) charts: Vec<Chart>,
+    pub(super) helm_globals: Globals,
     pub(super) configurations: Vec<Text>,
     pub(super) generators: Vec<Text>,
     pub(super) transformers: Vec<Text>,
@@ -103,6 +105,7 @@ impl Kustomization {
         let mut file = Self::empty(root.origin);
         let (mut kind, mut api_version) = (None, None);
         let (mut bases, mut image_tags) = (Vec::new(), Vec::new());
+        let (mut old_charts, mut helm_globals) = ((Vec::new(), Globals::default()), None);
         let mut is_empty = true;
         for (field, value) in fields {
             is_empty &= matches!(field, "apiVersion" | "kind");
@@ -148,10 +151,9 @@ impl Kustomization {
                     file.secrets = reader.list(value, field, |item| parts::generator(reader, item, true))?;
                 }
                 "generatorOptions" => file.generator_options = parts::generator_options(reader, value)?,
-                "helmCharts" | "helmChartInflationGenerator" => {
-                    let charts = reader.list(value, field, |chart| Ok(chart.origin))?;
-                    file.helm = file.helm.or_else(|| charts.first().copied());
-                }
+                "helmCharts" => file.charts = reader.list(value, field, |item| helm::chart(reader, item))?,
+                "helmChartInflationGenerator" => old_charts = helm::old_charts(reader, value, field)?,
+                "helmGlobals" => helm_globals = Some(helm::globals(reader, value)?),
                 "configurations" => file.configurations = reader.texts(value, field)?,
                 "generators" => file.generators = reader.texts(value, field)?,
                 "transformers" => file.transformers = reader.texts(value, field)?,
@@ -168,6 +170,8 @@ impl Kustomization {
         }
         file.resources.extend(bases);
         file.images.extend(image_tags);
+        file.charts.extend(old_charts.0);
+        file.helm_globals = helm_globals.unwrap_or(old_charts.1);
         file.is_component = check_type(kind.as_ref(), api_version.as_ref())?;
         Ok(file)
     }
@@ -199,7 +203,8 @@ impl Kustomization {
             config_maps: Vec::new(),
             secrets: Vec::new(),
             generator_options: GeneratorOptions::default(),
-            helm: None,
+            charts: Vec::new(),
+            helm_globals: Globals::default(),
             configurations: Vec::new(),
             generators: Vec::new(),
             transformers: Vec::new(),

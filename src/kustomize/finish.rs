@@ -28,7 +28,7 @@ pub(super) fn build(session: &Session<'_>, directory: &str) -> Result<Vec<Arc<Re
         return Err(Box::new(Diagnostic::error(&codes::PATH, message)));
     };
     let mut run = Run::new(session);
-    let root = Root { directory: &directory, trail: "", parent: None };
+    let root = Root { directory: &directory, trail: "", parent: None, namespace: "" };
     let file = run.load(&directory)?;
     run.set_openapi(&root, &file)?;
     run.metadata = file.build_metadata.iter().map(|word| word.text.to_string()).collect();

@@ -13,6 +13,7 @@ use crate::kustomize::diags::{Failure, at, codes, failure};
 use crate::kustomize::fields::Config;
 use crate::kustomize::file::Kustomization;
 use crate::kustomize::generate;
+use crate::kustomize::helm;
 use crate::kustomize::metadata::{self, Configured};
 use crate::kustomize::parts::Variable;
 use crate::kustomize::plugins;
@@ -170,14 +171,15 @@ impl<'a> Run<'a> {
         file: &Kustomization,
         mut so_far: Accumulated,
     ) -> Result<Accumulated, Failure> {
+        let root = &Root { namespace: file.namespace.as_ref().map_or(root.namespace, |own| own), ..*root };
         self.resources(root, &file.resources, &mut so_far)?;
         so_far.config = config::in_force(self.session, root, file, &so_far.config)?;
-        if let Some(origin) = file.helm {
-            let message = "a Helm chart cannot be inflated here";
-            let failure = failure(&codes::PLUGIN, message, origin, "needs the program `helm`");
-            return Err(Box::new(failure.help("commit the chart's output: `helm template`")));
-        }
         generate::run(self, root, file, &mut so_far.set)?;
+        for chart in &file.charts {
+            let by = self.configured(root, file, "HelmChartInflationGenerator");
+            let resources = helm::rendered(self, root, chart, &file.helm_globals, root.namespace)?;
+            plugins::absorb_all(self, resources, by.as_ref(), chart.origin, &mut so_far.set)?;
+        }
         plugins::generate(self, root, file, &mut so_far.set)?;
         for component in &file.components {
             so_far = self.include(root, component, Some(so_far))?;
@@ -267,7 +269,7 @@ impl<'a> Run<'a> {
     fn include(&self, root: &Root<'_>, path: &Text, component_of: Option<Accumulated>) -> Result<Accumulated, Failure> {
         let directory = root.include(self.session, path)?;
         let trail = root.spelled(path);
-        let below = Root { directory: &directory, trail: &trail, parent: Some(root) };
+        let below = Root { directory: &directory, trail: &trail, parent: Some(root), namespace: root.namespace };
         let chained = |failure: Failure| Box::new(at(*failure, path.origin, "included here"));
         let file = self.load(&directory).map_err(chained)?;
         self.set_openapi(&below, &file).map_err(chained)?;
@@ -283,9 +285,14 @@ impl<'a> Run<'a> {
         }
         let schema = self.schema_in_force().key();
         // Annotations of the build's root name paths from there, and a component builds on what is there already.
+        let key = match &self.session.helm {
+            // Charts take the namespace of what includes them.
+            Some(_) => format!("{directory}\0{}", below.namespace),
+            None => directory.to_string(),
+        };
         let keeps = self.session.options.shared && self.metadata.is_empty() && component_of.is_none();
         if keeps {
-            let known = self.session.base(&directory, schema);
+            let known = self.session.base(&key, schema);
             if let Some(known) = known.filter(|known| known.directories.iter().all(|used| !root.is_below(used))) {
                 return Ok((*known).clone());
             }
@@ -294,7 +301,7 @@ impl<'a> Run<'a> {
             self.accumulate(&below, &file, component_of.unwrap_or_else(Accumulated::empty)).map_err(chained)?;
         built.directories.push(directory.to_string());
         if keeps && self.schema_in_force().key() == schema {
-            self.session.keep_base(&directory, schema, &built);
+            self.session.keep_base(&key, schema, &built);
         }
         Ok(built)
     }

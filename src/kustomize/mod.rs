@@ -13,6 +13,7 @@ mod fields;
 mod file;
 mod finish;
 mod generate;
+mod helm;
 mod images;
 mod json_patch;
 mod layer;
@@ -47,6 +48,7 @@ use crate::yaml::print;
 
 pub use blame::{Place, Setter, blame, narrowed};
 pub use diags::codes;
+pub use helm::{Argument, Command, Helm};
 pub use origin::{Origins, Step};
 pub use release::Release;
 pub use resource::{Id, Resource};

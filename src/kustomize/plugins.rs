@@ -19,8 +19,8 @@ use crate::kustomize::roots::Root;
 use crate::kustomize::select::Matcher;
 use crate::kustomize::set::Set;
 use crate::kustomize::transform::{self, Namespacing, Subjects};
-use crate::kustomize::{images, metadata, patches, replacements};
-use crate::source::Change;
+use crate::kustomize::{helm, images, metadata, patches, replacements};
+use crate::source::{Change, Origin};
 use crate::yaml::data::{Datum, Tag};
 
 /// The resources that configure plugins: written in the list, or in files and directories it names.
@@ -61,6 +61,11 @@ pub(super) fn generate(run: &Run<'_>, root: &Root<'_>, file: &Kustomization, set
             absorb(run, service_account(run, &plugin)?, plugin.root.origin, set)?;
             continue;
         }
+        if helm::is_chart(&plugin) {
+            let by = Configured::plugin(&plugin);
+            absorb_all(run, helm::of_plugin(run, root, &plugin)?, by.as_ref(), plugin.root.origin, set)?;
+            continue;
+        }
         let is_secret = match (plugin.api_version(), plugin.kind()) {
             ("builtin", "ConfigMapGenerator") => false,
             ("builtin", "SecretGenerator") => true,
@@ -78,6 +83,23 @@ pub(super) fn generate(run: &Run<'_>, root: &Root<'_>, file: &Kustomization, set
             metadata::generated(&mut resource, &by);
         }
         absorb(run, resource, args.origin, set)?;
+    }
+    Ok(())
+}
+
+/// Takes in what a generator made of many resources.
+pub(super) fn absorb_all(
+    run: &Run<'_>,
+    resources: Vec<Resource>,
+    by: Option<&Configured>,
+    origin: Origin,
+    set: &mut Set,
+) -> Result<(), Failure> {
+    for mut resource in resources {
+        if let Some(by) = by {
+            metadata::generated(&mut resource, by);
+        }
+        absorb(run, resource, origin, set)?;
     }
     Ok(())
 }

@@ -16,6 +16,8 @@ pub(super) struct Root<'a> {
     /// The path from the build's root as the `resources` and `components` on the way spell it; empty for the root.
     pub(super) trail: &'a str,
     pub(super) parent: Option<&'a Root<'a>>,
+    /// The `namespace` of the nearest kustomization that includes this one and has any.
+    pub(super) namespace: &'a str,
 }
 
 fn refuse(path: &Text, message: String, label: &str) -> Failure {

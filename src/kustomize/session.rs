@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap as HashMap;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::kustomize::diags::{Failure, codes, unreadable};
 use crate::kustomize::file::Kustomization;
+use crate::kustomize::helm::Helm;
 use crate::kustomize::layer::Accumulated;
 use crate::kustomize::manifest;
 use crate::kustomize::origin::Origins;
@@ -46,6 +47,8 @@ type Cached<T> = Mutex<HashMap<String, Arc<Result<T, Failure>>>>;
 pub struct Session<'a> {
     pub(super) tree: &'a Tree,
     pub(super) options: Options,
+    /// How charts are rendered, where that is allowed.
+    pub(super) helm: Option<Helm<'a>>,
     /// Cut off the paths that people see.
     base: String,
     sources: Mutex<SourceMap>,
@@ -94,6 +97,7 @@ impl<'a> Session<'a> {
         Self {
             tree,
             options,
+            helm: None,
             base: if base.is_empty() { String::new() } else { format!("{base}/") },
             sources: Mutex::new(sources),
             origins: Origins::default(),
@@ -105,6 +109,12 @@ impl<'a> Session<'a> {
             kustomizations: Mutex::default(),
             diagnostics: Mutex::default(),
         }
+    }
+
+    /// Lets charts be rendered.
+    #[must_use]
+    pub fn with_helm(self, helm: Option<Helm<'a>>) -> Self {
+        Self { helm, ..self }
     }
 
     /// What the builds leave behind.

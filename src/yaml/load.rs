@@ -86,6 +86,12 @@ fn pieces(text: &str, file: FileId) -> Result<Vec<(usize, usize)>, LoadError> {
     Ok(pieces)
 }
 
+/// What follows the first line that separates documents.
+pub fn after_first_separator(text: &str) -> Option<&str> {
+    let at = if text.starts_with("---") { 0 } else { text.find("\n---")? + 1 };
+    text[at..].split_once('\n').map(|(_, rest)| rest)
+}
+
 fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }

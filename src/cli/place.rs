@@ -1,0 +1,81 @@
+//! Where a command reads: a directory on disk, or a commit of the repository around it.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::Exit;
+use crate::cli::root_of;
+use crate::cli::terminal::Failure;
+use crate::git::{GitError, Revision};
+use crate::tree::{Tree, normal};
+
+/// A directory in a tree.
+pub(super) struct Place {
+    pub(super) tree: Tree,
+    /// The directory, as a path in the tree.
+    pub(super) directory: String,
+    /// The top of the repository, as a path in the tree.
+    pub(super) repository: String,
+    /// What is cut off the paths that people see.
+    pub(super) base: String,
+}
+
+/// A path of the disk as a path in a tree of the whole disk.
+pub(super) fn inside(path: &Path) -> String {
+    path.to_string_lossy().trim_start_matches('/').to_owned()
+}
+
+impl Place {
+    /// `path` is relative to `directory`. On disk, what is read may lie outside of the repository, as it may for
+    /// Kustomize; of a revision nothing does.
+    pub(super) fn of(directory: &Path, path: &Path, revision: Option<&str>) -> Result<Self, Failure> {
+        match revision {
+            None => Self::on_disk(directory, path),
+            Some(name) => Self::in_revision(directory, path, name),
+        }
+    }
+
+    fn on_disk(directory: &Path, path: &Path) -> Result<Self, Failure> {
+        let real = directory.join(path).canonicalize().map_err(|error| {
+            Failure::told(Exit::Input, format!("cannot enter the directory `{}`: {error}", path.display()))
+        })?;
+        let base = root_of(directory).map(|root| inside(&root)).unwrap_or_default();
+        let repository = if real.starts_with(Path::new("/").join(&base)) && !base.is_empty() {
+            base.clone()
+        } else {
+            root_of(&real).map(|root| inside(&root)).unwrap_or_default()
+        };
+        Ok(Self { tree: Tree::directory("/"), directory: inside(&real), repository, base })
+    }
+
+    fn in_revision(directory: &Path, path: &Path, name: &str) -> Result<Self, Failure> {
+        let start = directory.canonicalize().map_err(|error| {
+            Failure::told(Exit::Usage, format!("cannot enter the directory `{}`: {error}", directory.display()))
+        })?;
+        let revision = Revision::open(&start, name).map_err(|error| match error {
+            GitError::NoRepository(_) | GitError::NoRevision(_) => Failure::told(Exit::Usage, error.to_string()),
+            GitError::Git(_) => Failure::told(Exit::Environment, format!("Git cannot be read: {error}")),
+        })?;
+        let top = revision.top.as_ref().and_then(|top| top.canonicalize().ok());
+        let outside = || {
+            let message = format!("`{}` lies outside of the repository", path.display());
+            Failure::told(Exit::Usage, message).with_help("a revision holds what is below its top alone")
+        };
+        // The directory need not be there on disk: what stands in the revision counts.
+        let full = match &top {
+            Some(top) => {
+                let full: PathBuf = if path.is_absolute() { path.to_owned() } else { start.join(path) };
+                let full = normal("", &full.to_string_lossy()).ok_or_else(outside)?;
+                let below = Path::new(&full).strip_prefix(inside(top)).map_err(|_| outside())?;
+                below.to_string_lossy().into_owned()
+            }
+            // A repository without a work tree: paths start at the top.
+            None => normal("", &path.to_string_lossy()).ok_or_else(outside)?,
+        };
+        let (tree, base) = (Tree::revision(revision), String::new());
+        if !tree.has_directory(&full) {
+            let message = format!("the revision `{name}` has no directory `{full}`");
+            return Err(Failure::told(Exit::Input, message));
+        }
+        Ok(Self { tree, directory: full, repository: String::new(), base })
+    }
+}
