@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::cli::build_all;
+use crate::cli::compat;
 use crate::cli::helm::{Flags, Program};
 use crate::cli::place::Place;
 use crate::cli::terminal::{Failure, Terminal};
@@ -39,6 +40,9 @@ pub(super) struct Build {
     /// Which release of Kustomize to reproduce
     #[arg(long, value_name = "VERSION", default_value = "5.8.1")]
     kustomize_version: Version,
+    /// Instead of building, list what Kustomize 5.4.0 to 5.8.2 make something else of
+    #[arg(long, conflicts_with_all = ["output", "output_dir", "kustomize_version"])]
+    compat: bool,
     /// Read this commit, branch or tag from the object store instead of the files on disk
     #[arg(long, value_name = "REV")]
     rev: Option<String>,
@@ -97,7 +101,7 @@ impl Built {
         let run = |call: &kustomize::Command| program.run(call);
         let session = Session::new(&place.tree, &place.base, SourceMap::default(), options).with_helm(flags.helm(&run));
         let built = kustomize::build(&session, &place.directory);
-        let Finished { sources, mut diagnostics, origins, caches } = session.finish();
+        let Finished { sources, mut diagnostics, origins, caches, .. } = session.finish();
         let build = built.map_err(|failure| diagnostics.push(*failure)).ok();
         Self { build, sources, diagnostics, origins, caches }
     }
@@ -112,6 +116,9 @@ impl Build {
             managed_by: self.enable_managedby_label,
             ..Options::default()
         };
+        if self.compat {
+            return compat::run(&place, self.all, options, &self.helm, terminal);
+        }
         if self.all {
             let output = self.output_dir.map(|output| directory.join(output));
             return build_all::run(&place, &self.path, output.as_deref(), options, &self.helm, terminal);

@@ -4,6 +4,7 @@
 mod blame;
 mod build;
 mod build_all;
+mod compat;
 mod completions;
 mod explain;
 mod helm;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::kube::Gvk;
+use crate::kustomize::compat;
 use crate::kustomize::decode::{CONFIGURATION, Text};
 use crate::kustomize::diags::{Failure, at, codes, failure};
 use crate::kustomize::fields::{Config, FieldSpec, NameReference, field_spec};
@@ -29,6 +30,9 @@ pub(super) fn in_force(
         let (document, _) = session.document(&real)?;
         let chained = |failure: Failure| Box::new(at(*failure, path.origin, "named here"));
         let config = decode(&document, session.options.release.labels_volume_claims()).map_err(chained)?;
+        if !config.labels.is_empty() || !config.template_labels.is_empty() {
+            session.meets(compat::LABEL_CONFIGURATION, path.origin);
+        }
         own = own.merge(&config, path.origin).map_err(chained)?;
     }
     let mut all = so_far.merge(&own, file.origin)?;

@@ -51,7 +51,7 @@ const FIELDS: &[&str] = &[
 ];
 
 /// A kustomization file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Kustomization {
     /// The start of the file, for what is missing in it.
     pub(super) origin: Origin,
@@ -90,7 +90,7 @@ pub(super) struct Kustomization {
 }
 
 /// An entry of `replacements`: written here, or in a file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum ReplacementEntry {
     Inline(Box<Replacement>),
     File(Text),

@@ -6,11 +6,13 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::diag::Diagnostic;
+use crate::kustomize::compat;
 use crate::kustomize::diags::{Failure, codes, failure};
 use crate::kustomize::layer::{Accumulated, Run};
 use crate::kustomize::metadata::{ORIGIN, TRANSFORMATIONS};
 use crate::kustomize::order;
 use crate::kustomize::origin::Step;
+use crate::kustomize::parts::SortOptions;
 use crate::kustomize::references;
 use crate::kustomize::resource::Resource;
 use crate::kustomize::roots::Root;
@@ -38,6 +40,9 @@ pub(super) fn build(session: &Session<'_>, directory: &str) -> Result<Vec<Arc<Re
     variables::resolve(&run, &mut all)?;
     drop_local(&mut all)?;
     let mut resources = all.set.into_list();
+    if session.options.compat {
+        note_of_releases(session, &resources, file.sort_options.as_ref());
+    }
     order::sort(&mut resources, file.sort_options.as_ref())?;
     let mut all = crate::kustomize::set::Set::default();
     all.append_all(resources)?;
@@ -50,6 +55,22 @@ pub(super) fn build(session: &Session<'_>, directory: &str) -> Result<Vec<Arc<Re
         resources.par_iter_mut().for_each(|resource| clean(&run, Arc::make_mut(resource)));
     }
     Ok(resources)
+}
+
+/// Notes what earlier releases drop, or print in another order.
+fn note_of_releases(session: &Session<'_>, resources: &[Arc<Resource>], order: Option<&SortOptions>) {
+    let lists = resources.iter().filter(|resource| resource.kind().ends_with("List"));
+    lists.for_each(|list| session.meets(compat::LIST_WITHOUT_ITEMS, list.root.origin));
+    let namespaces: Vec<_> = resources.iter().filter(|resource| resource.kind() == "Namespace").collect();
+    let is_core = |resource: &&Arc<Resource>| resource.api_version() == "v1";
+    let is_sorted = order.is_none_or(|order| &*order.order == "legacy");
+    if let (true, true, Some(other)) = (
+        is_sorted,
+        namespaces.iter().any(|resource| is_core(resource)),
+        namespaces.iter().find(|resource| !is_core(resource)),
+    ) {
+        session.meets(compat::TWO_NAMESPACES, other.root.origin);
+    }
 }
 
 /// Appends the hash of its content to the name of each generated resource.
@@ -161,6 +182,7 @@ fn clean(run: &Run<'_>, resource: &mut Resource) {
     let wants = |word: &str| run.metadata.iter().any(|wanted| wanted == word);
     let origin = resource.root.origin;
     if wants("managedByLabel") || run.session.options.managed_by {
+        run.session.meets(compat::MANAGED_BY, Origin::NONE);
         let mut labels = resource.meta_entries("labels");
         labels.retain(|(key, ..)| key != MANAGED_BY);
         let value = format!("kustomize-v{}", run.session.options.release.name());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use compact_str::CompactString;
 
+use crate::kustomize::compat;
 use crate::kustomize::decode::Text;
 use crate::kustomize::diags::{Failure, codes, failure};
 use crate::kustomize::file::Kustomization;
@@ -267,6 +268,9 @@ pub(super) fn absorb(run: &Run<'_>, mut new: Resource, origin: Origin, set: &mut
     }
     if new.behavior == Behavior::Merge {
         let converted = run.session.options.release.merges_string_data() && new.kind() == "Secret";
+        if new.kind() == "Secret" && old.root.get("stringData").is_some() {
+            run.session.meets(compat::STRING_DATA, origin);
+        }
         let mut base = old.root.clone();
         if converted {
             string_data_to_data(&mut base);

@@ -1,5 +1,6 @@
 //! `images`: other names, tags and digests for images.
 
+use crate::kustomize::compat;
 use crate::kustomize::diags::{Failure, codes, failure};
 use crate::kustomize::fields::{FieldSpec, Made, visit};
 use crate::kustomize::layer::Run;
@@ -19,8 +20,19 @@ pub(super) fn set(run: &Run<'_>, image: &Image, specs: &[FieldSpec], set: &mut S
         }
         let resource = set.change_body(at);
         setter.containers(&mut resource.root)?;
+        if run.session.options.compat && resource.kind() == "CronJob" {
+            setter.look_at_volumes(&resource.root);
+        }
         for spec in specs {
-            visit(resource, spec, Made::Nothing, image.origin, &mut |node| setter.apply(node))?;
+            let is_volume = spec.path.contains("volumes");
+            visit(resource, spec, Made::Nothing, image.origin, &mut |node| {
+                let before = node.origin;
+                setter.apply(node)?;
+                if is_volume && node.origin != before {
+                    run.session.meets(compat::IMAGE_VOLUME, image.origin);
+                }
+                Ok(())
+            })?;
         }
     }
     Ok(())
@@ -93,6 +105,9 @@ impl<'a> Setter<'a> {
             return Err(failure(&codes::TRANSFORMER, message, node.origin, "a text is due here"));
         };
         if !self.matches(text) {
+            if self.run.session.options.compat && self.matches_with_digest(text) {
+                self.run.session.meets(compat::OTHER_DIGEST, self.image.origin);
+            }
             return Ok(());
         }
         let (name, tag, digest) = split(text);
@@ -120,6 +135,21 @@ impl<'a> Setter<'a> {
         let change = Change { step: Step::Images, place, replaced: node.origin };
         node.set_scalar(Datum { tag: Tag::Empty, ..Datum::open(text, self.run.session.origins.note(change)) });
         Ok(())
+    }
+
+    /// Whether the image would be meant if its digest, of any algorithm, were not there.
+    fn matches_with_digest(&self, text: &str) -> bool {
+        text.rsplit_once('@').is_some_and(|(image, digest)| digest.contains(':') && self.matches(image))
+    }
+
+    /// Notes image volumes that a later release would set.
+    fn look_at_volumes(&self, root: &Datum) {
+        let volumes = root.at(["spec", "jobTemplate", "spec", "template", "spec", "volumes"]);
+        let references =
+            volumes.map_or(&[][..], Datum::items).iter().filter_map(|volume| volume.at(["image", "reference"]));
+        if references.into_iter().any(|reference| self.matches(reference.text())) {
+            self.run.session.meets(compat::IMAGE_VOLUME_OF_CRONJOB, self.image.origin);
+        }
     }
 
     fn matches(&self, text: &str) -> bool {

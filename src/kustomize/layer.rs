@@ -171,6 +171,13 @@ impl<'a> Run<'a> {
         file: &Kustomization,
         mut so_far: Accumulated,
     ) -> Result<Accumulated, Failure> {
+        let inherited;
+        let mut file = file;
+        if self.session.options.inherits_namespace && file.namespace.is_none() && !root.namespace.is_empty() {
+            let namespace = Text { text: root.namespace.into(), origin: file.origin };
+            inherited = Kustomization { namespace: Some(namespace), ..file.clone() };
+            file = &inherited;
+        }
         let root = &Root { namespace: file.namespace.as_ref().map_or(root.namespace, |own| own), ..*root };
         self.resources(root, &file.resources, &mut so_far)?;
         so_far.config = config::in_force(self.session, root, file, &so_far.config)?;
@@ -288,6 +295,7 @@ impl<'a> Run<'a> {
         let key = match &self.session.helm {
             // Charts take the namespace of what includes them.
             Some(_) => format!("{directory}\0{}", below.namespace),
+            None if self.session.options.inherits_namespace => format!("{directory}\0{}", below.namespace),
             None => directory.to_string(),
         };
         let keeps = self.session.options.shared && self.metadata.is_empty() && component_of.is_none();

@@ -6,6 +6,7 @@
 //! The steps of a kustomization stand in order in `layer`; what happens once, at the root, in `finish`.
 
 mod blame;
+pub mod compat;
 mod config;
 mod decode;
 mod diags;

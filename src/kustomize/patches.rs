@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::diag::{Diagnostic, closest};
 use crate::kube::schema::OpenApi;
+use crate::kustomize::compat;
 use crate::kustomize::decode::Text;
 use crate::kustomize::diags::{Failure, at, codes, failure};
 use crate::kustomize::json_patch::{self, JsonPatch};
@@ -38,6 +39,17 @@ pub(super) fn strategic_merges(run: &Run<'_>, root: &Root<'_>, entries: &[Text],
     }
     set.drop_gone();
     Ok(())
+}
+
+/// Notes what earlier releases refuse in a file of patches.
+fn note_of_releases(run: &Run<'_>, patches: &[Arc<Resource>], origin: Origin) {
+    let deletes = |patch: &&Arc<Resource>| patch.root.text_of("$patch") == "delete";
+    if patches.is_empty() {
+        run.session.meets(compat::EMPTY_PATCH_FILE, origin);
+    }
+    if patches.iter().filter(deletes).nth(1).is_some() {
+        run.session.meets(compat::SEVERAL_DELETIONS, origin);
+    }
 }
 
 /// An entry of `patches`.
@@ -75,6 +87,9 @@ pub(super) fn apply(run: &Run<'_>, root: &Root<'_>, patch: &Patch, set: &mut Set
         return apply_operations(run, target, &operations, true, set);
     }
     let patches = merges.unwrap_or_default();
+    if let Some(path) = &patch.path {
+        note_of_releases(run, &patches, path.origin);
+    }
     let patches = match (patch.allow_name_change, patch.allow_kind_change) {
         (false, false) => patches,
         (name, kind) => patches

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap as HashMap;
 
 use crate::diag::Diagnostic;
 use crate::kube::Gvk;
+use crate::kustomize::compat;
 use crate::kustomize::diags::{Failure, at, codes, failure};
 use crate::kustomize::fields::{Config, FieldSpec, Made, visit_any};
 use crate::kustomize::layer::Run;
@@ -76,7 +77,12 @@ pub(super) fn resolve(run: &Run<'_>, config: &Config, set: &mut Set) -> Result<(
             }
             referrer.prepare(resource, spec)?;
             visit_any(Arc::make_mut(resource), spec, Made::Nothing, Origin::NONE, &mut |node| {
-                referrer.follow(node, target)
+                let before = node.origin;
+                referrer.follow(node, target)?;
+                if node.origin != before && &*target.kind == "ValidatingAdmissionPolicy" {
+                    run.session.meets(compat::ADMISSION_POLICY_NAME, before);
+                }
+                Ok(())
             })?;
         }
         Ok(())

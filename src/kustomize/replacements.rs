@@ -1,6 +1,7 @@
 //! `replacements`: a value from one field into others.
 
 use crate::diag::Diagnostic;
+use crate::kustomize::compat;
 use crate::kustomize::decode::{REPLACEMENTS, Reader, Text};
 use crate::kustomize::diags::{Failure, at, codes, failure};
 use crate::kustomize::file::ReplacementEntry;
@@ -122,7 +123,10 @@ fn make(run: &Run<'_>, replacement: &Replacement, set: &mut Set) -> Result<(), F
     let value = match (&replacement.source, &replacement.source_value) {
         (None, None) => return Err(wrong(replacement.origin, "a replacement has no `source`")),
         (Some(_), Some(text)) => return Err(wrong(text.origin, "a replacement has both `source` and `sourceValue`")),
-        (None, Some(text)) => Datum::open(&**text, text.origin),
+        (None, Some(text)) => {
+            run.session.meets(compat::REPLACEMENT_VALUE, text.origin);
+            Datum::open(&**text, text.origin)
+        }
         (Some(source), None) => value_of(source, set)?,
     };
     targets.iter().try_for_each(|target| apply(run, target, &value, set))
@@ -203,6 +207,33 @@ impl Chosen {
     }
 }
 
+/// Whether an id of a resource is, letter for letter, what a selector says.
+fn says(select: &Selector, resource: &Resource) -> bool {
+    let same = |wanted: &str, is: &str| wanted.is_empty() || wanted == is;
+    resource.ids().iter().any(|id| {
+        same(&select.name, &id.name)
+            && same(&select.gvk.kind, &id.gvk.kind)
+            && same(&select.gvk.group, &id.gvk.group)
+            && same(&select.gvk.version, &id.gvk.version)
+            && (same(&select.namespace, &id.namespace) || select.namespace == resource.namespace())
+    })
+}
+
+/// Notes a pattern that selects or rejects a resource.
+fn note_patterns(run: &Run<'_>, resource: &Resource, fits: bool, select: &Selector, chosen: &Chosen) {
+    let mut patterns: Vec<&Selector> = Vec::new();
+    if fits {
+        patterns.push(select);
+    } else if (Chosen { select: chosen.select.clone(), reject: Vec::new() }).fits(resource) {
+        let rejects =
+            |(_, matcher): &&(Selector, Matcher)| Chosen { select: matcher.clone(), reject: Vec::new() }.fits(resource);
+        patterns.extend(chosen.reject.iter().filter(rejects).map(|(selector, _)| selector));
+    }
+    for selector in patterns.into_iter().filter(|selector| !says(selector, resource)) {
+        run.session.meets(compat::REPLACEMENT_PATTERN, selector.origin);
+    }
+}
+
 fn apply(run: &Run<'_>, target: &Target, value: &Datum, set: &mut Set) -> Result<(), Failure> {
     let Some(select) = &target.select else {
         return Err(wrong(target.origin, "a target of a replacement has no `select`"));
@@ -213,7 +244,11 @@ fn apply(run: &Run<'_>, target: &Target, value: &Datum, set: &mut Set) -> Result
     let field_paths = if target.field_paths.is_empty() { &default[..] } else { &target.field_paths };
     let mut found = false;
     for place in 0..set.resources().len() {
-        if !chosen.fits(&set.resources()[place]) {
+        let fits = chosen.fits(&set.resources()[place]);
+        if run.session.options.compat {
+            note_patterns(run, &set.resources()[place], fits, select, &chosen);
+        }
+        if !fits {
             continue;
         }
         found = true;
@@ -257,6 +292,10 @@ fn write(
         put(node, value, if splits { options } else { &plain }, Origin::NONE)
     };
     if paths::in_structured_text(&mut resource.root, &parts, create, &within).is_ok() {
+        run.session.meets(compat::REPLACEMENT_IN_TEXT, path.origin);
+        if !options.delimiter.is_empty() {
+            run.session.meets(compat::REPLACEMENT_PART_IN_TEXT, path.origin);
+        }
         return Ok(());
     }
     let places = paths::find(&mut resource.root, &parts, create)?;

@@ -151,6 +151,12 @@ impl Resource {
         self.scoped_as(self.kind())
     }
 
+    /// Whether the kind has a namespace in this release, and none in the next.
+    pub(super) fn becomes_cluster_scoped(&self) -> bool {
+        let (group, version) = group_version(self.api_version());
+        cluster_scoped_since(group, version, self.kind()).is_some_and(|since| !self.release.has(since))
+    }
+
     fn scoped_as(&self, kind: &str) -> bool {
         let (group, version) = group_version(self.api_version());
         cluster_scoped_since(group, version, kind).is_some_and(|since| self.release.has(since))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::diag::{Diagnostic, closest};
+use crate::kustomize::compat;
 use crate::kustomize::decode::Text;
 use crate::kustomize::diags::{Failure, at, codes};
 use crate::kustomize::session::Session;
@@ -85,6 +86,9 @@ impl Root<'_> {
             return Err(refuse(path, message, "must be relative to this file"));
         }
         let dots = |part: &str| part.contains("..") && part != "..";
+        if path.split('/').any(dots) {
+            session.meets(compat::DOTS_IN_A_NAME, path.origin);
+        }
         if session.options.release.refuses_dots() && path.split('/').any(dots) {
             let message = format!("`{}` has `..` within a part of the path", &**path);
             return Err(refuse(path, message, "are these two entries of the list?"));

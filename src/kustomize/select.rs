@@ -9,7 +9,7 @@ use crate::kustomize::resource::{INTERNAL, Resource};
 use crate::source::Origin;
 
 /// A pattern that must match the whole text; an empty one fits all.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Pattern {
     Any,
     Literal(String),
@@ -46,7 +46,7 @@ pub(super) fn regex(pattern: &str, origin: Origin) -> Result<Regex, Failure> {
 }
 
 /// A selector, compiled.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Matcher {
     group: Pattern,
     version: Pattern,
@@ -118,7 +118,7 @@ impl Matcher {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Wants {
     Exists,
     Absent,
@@ -128,7 +128,7 @@ enum Wants {
     Below(i64),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Requirement {
     key: String,
     wants: Wants,

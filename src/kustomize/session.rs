@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustc_hash::FxHashMap as HashMap;
 
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::kustomize::compat::{Construct, Met};
 use crate::kustomize::diags::{Failure, codes, unreadable};
 use crate::kustomize::file::Kustomization;
 use crate::kustomize::helm::Helm;
@@ -29,6 +30,10 @@ pub struct Options {
     pub shared: bool,
     /// Whether every object gets the label `app.kubernetes.io/managed-by`.
     pub managed_by: bool,
+    /// Whether to note what other releases make something else of.
+    pub compat: bool,
+    /// Whether directories without a `namespace` take that of what includes them, as v5.8.0 has it.
+    pub inherits_namespace: bool,
 }
 
 /// A file that was read.
@@ -63,6 +68,7 @@ pub struct Session<'a> {
     bases: Mutex<HashMap<(String, usize), Arc<Accumulated>>>,
     kustomizations: Mutex<HashMap<String, Result<Arc<Kustomization>, Failure>>>,
     diagnostics: Mutex<Diagnostics>,
+    met: Mutex<Vec<Met>>,
 }
 
 /// What the builds of a session leave behind.
@@ -74,6 +80,8 @@ pub struct Finished {
     pub diagnostics: Diagnostics,
     /// Who set what.
     pub origins: Origins,
+    /// What other releases make something else of, where that was asked for.
+    pub met: Vec<Met>,
     /// What was kept meanwhile. A program that is about to end need not spend the time to take it apart.
     pub caches: Caches,
 }
@@ -108,6 +116,7 @@ impl<'a> Session<'a> {
             bases: Mutex::default(),
             kustomizations: Mutex::default(),
             diagnostics: Mutex::default(),
+            met: Mutex::default(),
         }
     }
 
@@ -123,6 +132,7 @@ impl<'a> Session<'a> {
             sources: self.sources.into_inner().unwrap_or_else(PoisonError::into_inner),
             diagnostics: self.diagnostics.into_inner().unwrap_or_else(PoisonError::into_inner),
             origins: self.origins,
+            met: self.met.into_inner().unwrap_or_else(PoisonError::into_inner),
             caches: Caches { _texts: self.texts, _manifests: self.manifests, _bases: self.bases },
         }
     }
@@ -130,6 +140,17 @@ impl<'a> Session<'a> {
     /// Something that does not stop the build.
     pub(super) fn warn(&self, diagnostic: Diagnostic) {
         locked(&self.diagnostics).push(diagnostic);
+    }
+
+    /// Comes by something that other releases treat otherwise.
+    pub(super) fn meets(&self, construct: &'static Construct, origin: Origin) {
+        if self.options.compat {
+            let met = Met { construct, origin };
+            let mut all = locked(&self.met);
+            if !all.contains(&met) {
+                all.push(met);
+            }
+        }
     }
 
     /// A path as people see it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use compact_str::CompactString;
 
 use crate::kube::Gvk;
+use crate::kustomize::compat;
 use crate::kustomize::decode::Text;
 use crate::kustomize::diags::{Failure, codes, failure};
 use crate::kustomize::fields::{Config, FieldSpec, Made, fits, merge_all, visit};
@@ -126,6 +127,9 @@ pub(super) fn set_entries(
         resource.shared += u32::try_from(entries.len()).unwrap_or_default();
         for spec in fitting {
             let place = entries[0].0.origin;
+            if step == Step::Labels && spec.path.contains("volumeClaimTemplates") && resource.kind() == "StatefulSet" {
+                run.session.meets(compat::VOLUME_CLAIM_LABELS, place);
+            }
             let mut overwritten: Vec<Datum> = Vec::new();
             visit(resource, spec, Made::Mapping, place, &mut |node| {
                 if !node.is_mapping() {
@@ -199,6 +203,7 @@ pub(super) fn set_namespace(
     };
     for resource in set.change() {
         if resource.notes.from_helm {
+            run.session.meets(compat::HELM_NAMESPACE, namespace.origin);
             continue;
         }
         let resource = Arc::make_mut(resource);
@@ -206,6 +211,9 @@ pub(super) fn set_namespace(
         if !resource.is_cluster_scoped() {
             let spec = FieldSpec::new(Gvk::default(), "metadata/namespace", true);
             visit(resource, &spec, Made::Scalar(Tag::Str), namespace.origin, &mut |node| write(node))?;
+            if resource.becomes_cluster_scoped() {
+                run.session.meets(compat::ADMISSION_POLICY_NAMESPACE, namespace.origin);
+            }
         }
         let is_binding = matches!(resource.kind(), "RoleBinding" | "ClusterRoleBinding");
         if is_binding && how.subjects != Subjects::Untouched {

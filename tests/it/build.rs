@@ -11,7 +11,7 @@ use similar::TextDiff;
 
 use crate::support::{Repository, gitopsctl, project};
 
-fn cases(folder: &str, at_least: usize) -> Vec<PathBuf> {
+pub(crate) fn cases(folder: &str, at_least: usize) -> Vec<PathBuf> {
     let entries = fs::read_dir(project().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
     let mut cases: Vec<_> = entries.map(|entry| entry.unwrap_or_else(|error| panic!("{error}")).path()).collect();
     cases.sort();
@@ -20,16 +20,16 @@ fn cases(folder: &str, at_least: usize) -> Vec<PathBuf> {
 }
 
 /// The directory to build: `overlay` where there is one.
-fn root(case: &Path) -> &'static str {
+pub(crate) fn root(case: &Path) -> &'static str {
     if case.join("in/overlay").is_dir() { "overlay" } else { "." }
 }
 
-fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Compares with a file, or writes it where that is asked for.
-fn same(path: &Path, text: &str, wrong: &mut String) {
+pub(crate) fn same(path: &Path, text: &str, wrong: &mut String) {
     if std::env::var_os("GITOPSCTL_BLESS").is_some() {
         fs::write(path, text).unwrap_or_else(|error| panic!("{error}"));
     }

@@ -1,6 +1,7 @@
 //! The program as its users meet it. One binary, so that it links once.
 
 mod build;
+mod compat;
 mod docs;
 mod errors;
 mod golden;
