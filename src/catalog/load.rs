@@ -8,9 +8,31 @@ use crate::catalog::diags::codes;
 use crate::catalog::schema::{PLATFORM, SERVICE, Schema};
 use crate::catalog::{Catalog, Entry, PLATFORM_FILE, Platform, SERVICES_FOLDER, check};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::source::{FileId, SourceMap, Span};
+use crate::source::{FileId, SourceMap, Span, position_in};
 use crate::tree::{Tree, join};
-use crate::yaml::{self, Document};
+use crate::yaml::{self, Document, load};
+
+/// A setting, read without judging the rest of its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// What it says.
+    pub text: String,
+    /// Line of its value, from 1.
+    pub line: usize,
+    /// Column of its value, from 1.
+    pub column: usize,
+}
+
+/// `kustomizeVersion` of the gitopsctl.yaml in a directory of a tree, and the path of that file. `None` where it is not
+/// set, or where the file cannot be read, which `load` reports.
+pub fn kustomize_version(tree: &Tree, directory: &str) -> Option<(Setting, String)> {
+    let path = join(directory, PLATFORM_FILE);
+    let text = tree.text(&path).ok()??;
+    let document = load::first_document(&text, 0, FileId::NONE).ok()??;
+    let value = document.get("kustomizeVersion").filter(|value| !value.is_null())?;
+    let at = position_in(&text, value.origin.place().map_or(0, |(_, offset)| offset as usize));
+    Some((Setting { text: value.text().to_owned(), line: at.line, column: at.column }, path))
+}
 
 /// Loads and checks the catalog of a tree. `None` where there is no gitopsctl.yaml, or where it cannot be read at all;
 /// what is wrong is reported.

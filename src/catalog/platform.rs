@@ -16,6 +16,8 @@ pub struct Platform {
     pub platform: Option<Spanned<String>>,
     /// Version of the built-in templates that the tree was rendered with.
     pub template_version: Option<Spanned<u32>>,
+    /// The release of Kustomize that Argo CD has; default: v5.8.1.
+    pub kustomize_version: Option<Spanned<String>>,
     /// Registry and path of the services' images.
     pub registry: Option<Spanned<String>>,
     /// The Git repository that Argo CD reads.

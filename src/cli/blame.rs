@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::cli::build::{Built, Version, worth_telling};
+use crate::cli::build::{Built, Version, release, worth_telling};
 use crate::cli::helm::Flags;
 use crate::cli::place::{Place, inside};
 use crate::cli::terminal::{Failure, Terminal};
@@ -31,9 +31,9 @@ pub(super) struct Blame {
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: Format,
-    /// Which release of Kustomize to reproduce
-    #[arg(long, value_name = "VERSION", default_value = "5.8.1")]
-    kustomize_version: Version,
+    /// Which release of Kustomize to reproduce [default: `kustomizeVersion` of gitopsctl.yaml, else 5.8.1]
+    #[arg(long, value_name = "VERSION")]
+    kustomize_version: Option<Version>,
     /// Read this commit, branch or tag from the object store instead of the files on disk
     #[arg(long, value_name = "REV")]
     rev: Option<String>,
@@ -52,8 +52,8 @@ enum Format {
 
 impl Blame {
     pub(super) fn run(self, directory: &Path, terminal: &mut Terminal) -> Result<Exit, Failure> {
-        let options = Options { release: self.kustomize_version.release(), ..Options::default() };
         let place = Place::of(directory, &self.path, self.rev.as_deref())?;
+        let options = Options { release: release(&place, self.kustomize_version)?, ..Options::default() };
         let built = Built::of(&place, options, &self.helm);
         terminal.report(&worth_telling(&built.diagnostics), &built.sources);
         let Some(build) = &built.build else { return Ok(Exit::Input) };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::catalog;
 use crate::cli::build_all;
 use crate::cli::compat;
 use crate::cli::helm::{Flags, Program};
@@ -37,9 +38,9 @@ pub(super) struct Build {
     /// Whether files outside of the kustomization's directory may be read
     #[arg(long, value_name = "MODE", default_value = "LoadRestrictionsRootOnly")]
     load_restrictor: Restriction,
-    /// Which release of Kustomize to reproduce
-    #[arg(long, value_name = "VERSION", default_value = "5.8.1")]
-    kustomize_version: Version,
+    /// Which release of Kustomize to reproduce [default: `kustomizeVersion` of gitopsctl.yaml, else 5.8.1]
+    #[arg(long, value_name = "VERSION")]
+    kustomize_version: Option<Version>,
     /// Instead of building, list what Kustomize 5.4.0 to 5.8.2 make something else of
     #[arg(long, conflicts_with_all = ["output", "output_dir", "kustomize_version"])]
     compat: bool,
@@ -75,13 +76,30 @@ pub(super) enum Version {
     V5_8_2,
 }
 
-impl Version {
-    pub(super) fn release(self) -> Release {
-        match self {
-            Self::V5_8_1 => Release::V5_8_1,
-            Self::V5_8_2 => Release::V5_8_2,
+impl From<Version> for Release {
+    fn from(version: Version) -> Self {
+        match version {
+            Version::V5_8_1 => Self::V5_8_1,
+            Version::V5_8_2 => Self::V5_8_2,
         }
     }
+}
+
+/// The release to reproduce: the one that the flag names, else the setting of the repository.
+pub(super) fn release(place: &Place, flag: Option<Version>) -> Result<Release, Failure> {
+    if let Some(flag) = flag {
+        return Ok(flag.into());
+    }
+    let Some((name, path)) = catalog::kustomize_version(&place.tree, &place.repository) else {
+        return Ok(Release::default());
+    };
+    let release = Release::ALL.into_iter().find(|release| release.name() == name.text);
+    release.ok_or_else(|| {
+        let path = path.strip_prefix(&*place.base).map_or(&*path, |path| path.trim_start_matches('/'));
+        let message = format!("{path}:{}:{}: `kustomizeVersion: {}` is not known", name.line, name.column, name.text);
+        let known: Vec<_> = Release::ALL.into_iter().map(Release::name).collect();
+        Failure::told(Exit::Input, message).with_help(format!("must be {}", known.join(" or ")))
+    })
 }
 
 /// What became of a directory.
@@ -111,7 +129,7 @@ impl Build {
     pub(super) fn run(self, directory: &Path, terminal: &mut Terminal) -> Result<Exit, Failure> {
         let place = Place::of(directory, &self.path, self.rev.as_deref())?;
         let options = Options {
-            release: self.kustomize_version.release(),
+            release: release(&place, self.kustomize_version)?,
             unrestricted: self.load_restrictor == Restriction::None,
             managed_by: self.enable_managedby_label,
             ..Options::default()

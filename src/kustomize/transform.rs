@@ -127,9 +127,6 @@ pub(super) fn set_entries(
         resource.shared += u32::try_from(entries.len()).unwrap_or_default();
         for spec in fitting {
             let place = entries[0].0.origin;
-            if step == Step::Labels && spec.path.contains("volumeClaimTemplates") && resource.kind() == "StatefulSet" {
-                run.session.meets(compat::VOLUME_CLAIM_LABELS, place);
-            }
             let mut overwritten: Vec<Datum> = Vec::new();
             visit(resource, spec, Made::Mapping, place, &mut |node| {
                 if !node.is_mapping() {
@@ -138,6 +135,9 @@ pub(super) fn set_entries(
                     }
                     let message = format!("`{}` is no mapping, so nothing can be set in it", spec.path);
                     return Err(failure(&codes::TRANSFORMER, message, node.origin, "a mapping is due here"));
+                }
+                if step == Step::Labels && spec.path.contains("volumeClaimTemplates") {
+                    run.session.meets(compat::VOLUME_CLAIM_LABELS, place);
                 }
                 for ((key, value), shared) in entries.iter().zip(first..) {
                     let old = node.get(key);

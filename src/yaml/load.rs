@@ -47,8 +47,8 @@ pub fn first_document(text: &str, base: usize, file: FileId) -> Result<Option<Da
     general_document(text, base, file)
 }
 
-/// [`first_document`] by way of the general parser.
-fn general_document(text: &str, base: usize, file: FileId) -> Result<Option<Datum>, LoadError> {
+/// [`first_document`] by way of the general parser alone, for tests that hold the other reader against it.
+pub fn general_document(text: &str, base: usize, file: FileId) -> Result<Option<Datum>, LoadError> {
     let options = granit_parser::options! {
         emit_comments: false,
         block_scalar_eof_without_line_feed: true,

@@ -4,6 +4,7 @@ mod build;
 mod compat;
 mod docs;
 mod errors;
+mod fuzz;
 mod golden;
 mod init;
 mod render;
