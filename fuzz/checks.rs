@@ -21,7 +21,8 @@ pub(crate) fn emit(bytes: &[u8]) {
     let Ok(documents) = load::documents(text, FileId::NONE) else { return };
     for document in documents.iter().filter(|document| document.is_mapping()) {
         let Ok(printed) = print::document(document) else { continue };
-        let again = load::documents(&printed, FileId::NONE).unwrap_or_else(|error| panic!("{text:?}\n{printed}\n{error:?}"));
+        let again =
+            load::documents(&printed, FileId::NONE).unwrap_or_else(|error| panic!("{text:?}\n{printed}\n{error:?}"));
         assert_eq!(again.len(), 1, "{text:?}\n{printed}");
         let reprinted = print::document(&again[0]).unwrap_or_else(|error| panic!("{text:?}\n{printed}\n{error:?}"));
         assert_eq!(printed, reprinted, "{text:?}");
@@ -30,12 +31,13 @@ pub(crate) fn emit(bytes: &[u8]) {
 
 /// A tree builds or is refused, in every release, and every line of what is built can be blamed. Files stand one after
 /// the other, each behind a line `=== path`.
-pub(crate) fn build(bytes: &[u8]) {
+pub(crate) fn build_tree(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let files = text.split("=== ").skip(1).filter_map(|file| file.split_once('\n'));
     let tree = Tree::memory(files.map(|(path, content)| (path.to_owned(), content.to_owned())));
     for release in Release::ALL {
-        let session = Session::new(&tree, "", SourceMap::default(), Options { release, compat: true, ..Options::default() });
+        let session =
+            Session::new(&tree, "", SourceMap::default(), Options { release, compat: true, ..Options::default() });
         let built = kustomize::build(&session, "root");
         let finished = session.finish();
         for resource in built.iter().flat_map(|build| &build.resources) {

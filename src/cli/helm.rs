@@ -1,15 +1,13 @@
 //! Charts of a build, rendered by the user's `helm`: where its files lie and how it is called.
 
 use std::ffi::OsString;
-use std::path::Path;
 use std::sync::OnceLock;
 
 use clap::Args;
-use tempfile::TempDir;
 
 use crate::kustomize::{Argument, Command, Helm};
 use crate::program;
-use crate::tree::Tree;
+use crate::tree::{Scratch, Tree};
 
 /// Flags of Kustomize that speak of Helm.
 #[derive(Debug, Args)]
@@ -57,11 +55,9 @@ impl<'a> Program<'a> {
 
     /// What `helm` prints.
     pub(super) fn run(&self, call: &Command) -> Result<String, String> {
-        let folder = tempfile::Builder::new()
-            .prefix("gitopsctl-helm-")
-            .tempdir()
-            .map_err(|error| format!("no temporary directory can be made: {error}"))?;
-        let home = call.config_home.clone().map_or_else(|| folder.path().join("helm").into_os_string(), OsString::from);
+        let scratch = Scratch::new().map_err(|error| format!("no temporary directory can be made: {error}"))?;
+        let home =
+            call.config_home.clone().map_or_else(|| scratch.path().join("helm").into_os_string(), OsString::from);
         let below = |name: &str| {
             let mut path = home.clone();
             path.push(name);
@@ -77,40 +73,24 @@ impl<'a> Program<'a> {
         };
         self.version.get_or_init(|| supported(&helm(&["version".into(), "--short".into()])?)).clone()?;
         let arguments: Result<Vec<_>, _> =
-            call.arguments.iter().enumerate().map(|(at, argument)| self.argument(argument, at, &folder)).collect();
+            call.arguments.iter().enumerate().map(|(at, argument)| self.argument(argument, at, &scratch)).collect();
         helm(&arguments?)
     }
 
     /// An argument as `helm` gets it: a file of a revision lies nowhere on disk yet.
-    fn argument(&self, argument: &Argument, at: usize, folder: &TempDir) -> Result<OsString, String> {
-        let write = |path: &Path, content: &[u8]| {
-            let made =
-                path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(path, content));
-            made.map_err(|error| format!("`{}` cannot be written: {error}", path.display()))
-        };
+    fn argument(&self, argument: &Argument, at: usize, scratch: &Scratch) -> Result<OsString, String> {
         match argument {
             Argument::Text(text) => Ok(text.into()),
             Argument::Made { name, content } => {
-                let path = folder.path().join(name);
-                write(&path, content)?;
+                let path =
+                    scratch.write(name, content).map_err(|error| format!("`{name}` cannot be written: {error}"))?;
                 Ok(path.into_os_string())
             }
             Argument::Path(path) => {
-                if let Some(root) = self.tree.root() {
-                    return Ok(root.join(path).into_os_string());
-                }
-                // The last part of the path stays, since Helm looks at it.
-                let name = path.rsplit('/').next().unwrap_or(path);
-                let copy = folder.path().join(at.to_string()).join(name);
-                let files = self.tree.files(path);
-                let files = if files.is_empty() { vec![path.clone()] } else { files };
-                for file in files {
-                    let content = self.tree.read(&file).map_err(|error| format!("`{file}` cannot be read: {error}"))?;
-                    let below = file.strip_prefix(path.as_str()).unwrap_or_default().trim_start_matches('/');
-                    let target = if below.is_empty() { copy.clone() } else { copy.join(below) };
-                    write(&target, &content.unwrap_or_default())?;
-                }
-                Ok(copy.into_os_string())
+                let path = scratch
+                    .on_disk(self.tree, path, &at.to_string())
+                    .map_err(|error| format!("`{path}` cannot be read: {error}"))?;
+                Ok(path.into_os_string())
             }
         }
     }

@@ -16,16 +16,22 @@ pub fn human(diagnostic: &Diagnostic, sources: &SourceMap, colour: bool) -> Stri
     let mut group = Group::with_title(level.primary_title(&diagnostic.message).id(diagnostic.code.id));
     for (file, labels) in by_file(diagnostic) {
         let source = sources.file(file);
-        let annotations = labels.into_iter().map(|index| {
-            let label = &diagnostic.labels[index];
-            let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
-            // A frame shows one line of a place; the rest of a long value says nothing more.
-            let range = label.span.range();
+        // A frame shows one line of a place; the rest of a long value says nothing more.
+        let shown = |index: &usize| {
+            let range = diagnostic.labels[*index].span.range();
             let text = source.text.get(range.clone()).unwrap_or_default();
-            let length = text.find('\n').unwrap_or(text.len());
-            kind.span(range.start..range.start + length).label(label.text.as_str())
+            range.start..range.start + text.find('\n').unwrap_or(text.len())
+        };
+        let ranges: Vec<_> = labels.iter().map(shown).collect();
+        // The renderer looks at every line of what it is given, so it is given no more than it shows.
+        let (start, end) = lines_around(&source.text, &ranges);
+        let annotations = labels.iter().zip(ranges).map(|(index, range)| {
+            let kind = if *index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
+            kind.span(range.start - start..range.end - start).label(diagnostic.labels[*index].text.as_str())
         });
-        group = group.element(Snippet::source(&*source.text).path(&*source.path).annotations(annotations));
+        let first_line = 1 + source.text[..start].bytes().filter(|byte| *byte == b'\n').count();
+        let snippet = Snippet::source(&source.text[start..end]).line_start(first_line).path(&*source.path);
+        group = group.element(snippet.annotations(annotations));
     }
     for help in &diagnostic.help {
         group = group.element(Level::HELP.message(help));
@@ -41,6 +47,16 @@ pub fn human(diagnostic: &Diagnostic, sources: &SourceMap, colour: bool) -> Stri
     let is_gutter = |line: &&str| line.contains('|') && !line.chars().any(|char| char == '=' || char == '`');
     let gutter = text.lines().skip(1).find(is_gutter).map(|line| format!("\n{line}"));
     gutter.map_or(text.clone(), |gutter| text.replacen(&gutter, "", 1))
+}
+
+/// Where the first line of some ranges starts and the last one ends.
+fn lines_around(text: &str, ranges: &[std::ops::Range<usize>]) -> (usize, usize) {
+    let first = ranges.iter().map(|range| range.start).min().unwrap_or(0).min(text.len());
+    let last = ranges.iter().map(|range| range.end).max().unwrap_or(0).clamp(first, text.len());
+    let bytes = text.as_bytes();
+    let start = bytes[..first].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let end = bytes[last..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| last + at + 1);
+    (start, end)
 }
 
 /// The labels of each file, by their numbers; the file of the line to edit comes first.

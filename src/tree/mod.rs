@@ -3,6 +3,7 @@
 //! In: a directory, a Git revision, or files in memory. Out: bytes, listings, written files. The only module that touches
 //! the disk. Knows no format.
 
+mod scratch;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use crate::git::{GitError, Revision};
 use crate::source::{FileId, SourceMap};
 
 pub use crate::git::Kind;
+pub use scratch::Scratch;
 pub use write::{Change, WriteError, write};
 
 /// The codes of this stage.

@@ -25,14 +25,25 @@ pub struct LoadError {
 /// public repositories of the corpus comes near it.
 const MOST_NODES: usize = 600_000;
 
+/// All documents of a file together.
+const MOST_NODES_OF_A_FILE: usize = 2 * MOST_NODES;
+
 /// Containers within containers: what go-yaml takes, and far beyond any manifest.
 const DEEPEST: usize = 250;
 
 /// The documents of a manifest file. Of each piece between two `---` lines only the first document counts.
 pub fn documents(text: &str, file: FileId) -> Result<Vec<Datum>, LoadError> {
     let mut documents = Vec::new();
+    let mut nodes = 0;
     for (start, end) in pieces(text, file)? {
         if let Some(document) = first_document(&text[start..end], start, file)? {
+            // Counting takes time, and a small file cannot hold too many.
+            nodes += if text.len() < MOST_NODES_OF_A_FILE { 0 } else { document.count() };
+            if nodes > MOST_NODES_OF_A_FILE {
+                let span = Span { file, start: offset(start), end: offset(start) };
+                let message = "the documents of the file are together larger than any real ones".to_owned();
+                return Err(LoadError { span, message, malformed: false });
+            }
             documents.push(document);
         }
     }

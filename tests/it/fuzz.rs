@@ -31,5 +31,5 @@ fn what_is_printed_reads_back_on_the_corpus() {
 
 #[test]
 fn trees_of_the_corpus_build_or_are_refused() {
-    replay("build", 25, checks::build);
+    replay("build_tree", 25, checks::build_tree);
 }

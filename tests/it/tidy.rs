@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("source", &[]),
     ("diag", &["source"]),
+    ("program", &["diag", "source"]),
     ("git", &["diag", "source"]),
     ("tree", &["git", "diag", "source"]),
     ("yaml", &["diag", "source"]),
@@ -24,6 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "kustomize",
             "pipeline",
+            "program",
             "report",
             "render",
             "layout",
@@ -68,7 +70,8 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("process::exit", &[]),
     ("std::env::", &["main.rs"]),
     ("std::fs", &["tree/", "cli/"]),
-    ("std::process::Command", &[]),
+    ("std::process::Command", &["program.rs"]),
+    ("process::{Command", &["program.rs"]),
     ("unsafe ", &[]),
     ("TODO", &[]),
 ];

@@ -4,4 +4,4 @@
 #[allow(dead_code)]
 mod checks;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::build(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::build_tree(bytes));
