@@ -27,7 +27,8 @@ pub struct Setting {
 /// set, or where the file cannot be read, which `load` reports.
 pub fn kustomize_version(tree: &Tree, directory: &str) -> Option<(Setting, String)> {
     let path = join(directory, PLATFORM_FILE);
-    let text = tree.text(&path).ok()??;
+    // Most files do not set it, and need not be parsed for that.
+    let text = tree.text(&path).ok()?.filter(|text| text.contains("kustomizeVersion"))?;
     let document = load::first_document(&text, 0, FileId::NONE).ok()??;
     let value = document.get("kustomizeVersion").filter(|value| !value.is_null())?;
     let at = position_in(&text, value.origin.place().map_or(0, |(_, offset)| offset as usize));

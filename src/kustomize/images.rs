@@ -1,7 +1,10 @@
 //! `images`: other names, tags and digests for images.
 
+use std::cell::Cell;
+
+use crate::diag::Diagnostic;
 use crate::kustomize::compat;
-use crate::kustomize::diags::{Failure, codes, failure};
+use crate::kustomize::diags::{Failure, at, codes, failure};
 use crate::kustomize::fields::{FieldSpec, Made, visit};
 use crate::kustomize::layer::Run;
 use crate::kustomize::origin::Step;
@@ -13,7 +16,19 @@ use crate::yaml::data::{Content, Datum, Tag};
 
 /// Sets an image wherever it is used.
 pub(super) fn set(run: &Run<'_>, image: &Image, specs: &[FieldSpec], set: &mut Set) -> Result<(), Failure> {
-    let Some(setter) = Setter::new(run, image)? else { return Ok(()) };
+    let setter = Setter::new(run, image)?;
+    if let Some(setter) = &setter {
+        set_all(run, setter, specs, set)?;
+    }
+    if setter.is_none_or(|setter| !setter.found.get()) {
+        let diagnostic = Diagnostic::info(&codes::NO_EFFECT, format!("no image is called `{}`", &*image.name));
+        run.session.warn(at(diagnostic, image.origin, "changes nothing"));
+    }
+    Ok(())
+}
+
+fn set_all(run: &Run<'_>, setter: &Setter<'_>, specs: &[FieldSpec], set: &mut Set) -> Result<(), Failure> {
+    let image = setter.image;
     for at in 0..set.resources().len() {
         if set.resources()[at].kind() == "CustomResourceDefinition" {
             continue;
@@ -42,6 +57,8 @@ struct Setter<'a> {
     run: &'a Run<'a>,
     image: &'a Image,
     pattern: Pattern,
+    /// Whether an image was met that it means.
+    found: Cell<bool>,
 }
 
 enum Pattern {
@@ -68,7 +85,7 @@ impl<'a> Setter<'a> {
                 Err(failure) => return Err(failure),
             }
         };
-        Ok(Some(Self { run, image, pattern }))
+        Ok(Some(Self { run, image, pattern, found: Cell::new(false) }))
     }
 
     /// `image` of every element of a list called `containers` or `initContainers`, wherever it stands.
@@ -110,6 +127,7 @@ impl<'a> Setter<'a> {
             }
             return Ok(());
         }
+        self.found.set(true);
         let (name, tag, digest) = split(text);
         let image = self.image;
         let of = |text: &Option<crate::kustomize::decode::Text>| text.as_ref().map(|text| text.text.to_string());

@@ -194,3 +194,105 @@ fn hostile_trees_are_refused_and_not_waited_for() {
     assert!(made.is_ok_and(|status| status.success()));
     repository.run(&["build", "pipe"]).exits(3).says("it is not a regular file");
 }
+
+fn git(repository: &Repository, arguments: &[&str]) {
+    let settings = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=main"];
+    let status =
+        std::process::Command::new("git").args(settings).args(arguments).current_dir(repository.path()).output();
+    assert!(status.as_ref().is_ok_and(|output| output.status.success()), "git {arguments:?}: {status:?}");
+}
+
+const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  key: old\n";
+
+#[test]
+fn a_revision_is_built_from_the_object_store() {
+    let repository = Repository::empty();
+    repository.write("base/kustomization.yaml", "resources: [a.yaml]\n");
+    repository.write("base/a.yaml", MAP);
+    repository.write("overlays/dev/kustomization.yaml", "resources: [../../link]\nnamePrefix: dev-\n");
+    repository.write("overlays/lfs/kustomization.yaml", "configMapGenerator: [{name: a, files: [large.bin]}]\n");
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n";
+    repository.write("overlays/lfs/large.bin", pointer);
+    let linked = std::process::Command::new("ln").args(["-s", "base", "link"]).current_dir(repository.path()).status();
+    assert!(linked.is_ok_and(|status| status.success()));
+    git(&repository, &["init", "--quiet"]);
+    git(&repository, &["add", "--all"]);
+    git(&repository, &["commit", "--quiet", "--message", "first"]);
+    let before = repository.run(&["build", "overlays/dev"]).exits(0).stdout;
+    // What is on disk plays no part, not even the directory.
+    repository.edit("base/a.yaml", "old", "new");
+    repository.remove("overlays/dev/kustomization.yaml");
+    std::fs::remove_dir(repository.path().join("overlays/dev")).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(repository.run(&["build", "overlays/dev", "--rev", "main"]).exits(0).stdout, before);
+    assert_eq!(repository.run(&["build", "overlays/dev", "--rev", "HEAD"]).exits(0).stdout, before);
+    let all = repository.run(&["build", "--all", "--rev", "HEAD", "."]).exits(3);
+    assert_eq!(all.stdout, before);
+    assert!(all.stderr.contains("Git LFS pointer"), "{}", all.stderr);
+    let blame = repository.run(&["blame", "overlays/dev", "--rev", "HEAD", "--field", "data.key"]).exits(0);
+    assert!(blame.stdout.contains("# base/a.yaml:6"), "{}", blame.stdout);
+    repository.run(&["build", "overlays/dev", "--rev", "nothing"]).exits(2).says("no revision `nothing`");
+    repository.run(&["build", "overlays/other", "--rev", "HEAD"]).exits(3).says("has no directory `overlays/other`");
+    repository.run(&["build", "../..", "--rev", "HEAD"]).exits(2).says("outside of the repository");
+}
+
+#[test]
+fn charts_are_rendered_by_the_users_helm_when_asked_to() {
+    let repository = Repository::empty();
+    // It prints how it was called, as a manifest.
+    let helm = "#!/bin/sh\nif [ \"$1\" = version ]; then echo v3.18.6; exit; fi\nwhile [ $# -gt 0 ]; do\n\
+        if [ \"$1\" = -f ]; then values=$(cat \"$2\"); fi\nif [ \"$1\" = --namespace ]; then namespace=$2; fi\nshift\ndone\n\
+        echo \"pulled something\"\necho ---\necho \"{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: $namespace}, data: {values: '$values'}}\"\n";
+    repository.write("helm", helm);
+    let made = std::process::Command::new("chmod").arg("+x").arg(repository.path().join("helm")).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    repository.write("base/charts/web/Chart.yaml", "name: web\n");
+    repository.write("base/charts/web/values.yaml", "replicas: 1\nport: 80\nextra: {a: 1, b: [1, 2]}\n");
+    let inline = "helmCharts:\n- name: web\n  valuesInline: {replicas: 3, extra: {a: null, b: [on]}}\n";
+    repository.write("base/kustomization.yaml", inline);
+    repository.write("overlay/kustomization.yaml", "resources: [../base]\nnamespace: shop\nnamePrefix: p-\n");
+    let program = repository.path().join("helm");
+    let flags = ["--enable-helm", "--helm-command", program.to_str().unwrap_or_default()];
+    let run = repository.run(&[&["build", "overlay"][..], &flags].concat()).exits(0);
+    assert!(run.stdout.contains("namespace: shop") && run.stdout.contains("name: p-web"), "{}", run.stdout);
+    assert!(run.stdout.contains(r#"{"extra":{"b":[true]},"port":80,"replicas":3}"#), "{}", run.stdout);
+    repository.run(&["build", "overlay"]).exits(3).says("--enable-helm");
+    repository.write("base/kustomization.yaml", "helmCharts: [{name: other, repo: 'https://charts.example.com'}]\n");
+    repository.run(&[&["build", "overlay"][..], &flags].concat()).exits(3).says("helm pull");
+    repository.run(&["build", "overlay", "--enable-helm", "--helm-command", "/no/helm"]).exits(3).says("helm pull");
+    repository.write("base/kustomization.yaml", inline);
+    let absent = repository.run(&["build", "overlay", "--enable-helm", "--helm-command", "/no/helm"]).exits(3);
+    absent.says("`/no/helm` cannot be started");
+}
+
+#[test]
+fn the_release_of_kustomize_is_a_setting() {
+    let repository = Repository::empty();
+    repository.write("gitopsctl.yaml", "platform: shop\nkustomizeVersion: 5.8.2\n");
+    repository.write("a/kustomization.yaml", "resources: [a.yaml]\nbuildMetadata: [managedByLabel]\n");
+    repository.write("a/a.yaml", MAP);
+    assert!(repository.run(&["build", "a"]).exits(0).stdout.contains("kustomize-v5.8.2"));
+    let flag = repository.run(&["build", "a", "--kustomize-version", "5.8.1"]).exits(0);
+    assert!(flag.stdout.contains("kustomize-v5.8.1"), "{}", flag.stdout);
+    repository.write("gitopsctl.yaml", "platform: shop\nkustomizeVersion: 4.5\n");
+    let run =
+        repository.run(&["build", "a"]).exits(3).says("gitopsctl.yaml:2:19: `kustomizeVersion: 4.5` is not known");
+    assert!(run.stdout.is_empty());
+}
+
+#[test]
+fn what_kustomize_passes_over_is_noted() {
+    use gitopsctl::kustomize::{Options, Session, build};
+    let kustomization = "resources: [a.yaml]\nresources: [a.yaml]\nimages: [{name: nginx, newTag: '1'}]\n\
+        patches: [{target: {kind: Service}, patch: '- {op: remove, path: /x}'}]\n\
+        replacements: [{sourceValue: x, targets: [{select: {kind: Service}, fieldPaths: [a]}]}]\ncommonLabels: {a: b}\n";
+    let files = [("kustomization.yaml", kustomization), ("a.yaml", MAP)];
+    let tree = gitopsctl::tree::Tree::memory(files.map(|(path, text)| (path.to_owned(), text.to_owned())));
+    let session = Session::new(&tree, "", gitopsctl::source::SourceMap::default(), Options::default());
+    assert!(build(&session, "").is_ok());
+    let told: Vec<String> = session.finish().diagnostics.iter().map(|diagnostic| diagnostic.message.clone()).collect();
+    for part in
+        ["no image is called `nginx`", "a target of a replacement", "selects no resource", "occurs twice", "deprecated"]
+    {
+        assert!(told.iter().any(|message| message.contains(part)), "{part}: {told:#?}");
+    }
+}
