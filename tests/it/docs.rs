@@ -73,3 +73,16 @@ fn papers_name_no_home_and_no_registry_host() {
         }
     }
 }
+
+#[test]
+fn the_compatibility_page_has_every_construct_that_releases_treat_otherwise() {
+    use gitopsctl::kustomize::compat::{ALL, Effect};
+    let page = paper("COMPATIBILITY.md");
+    for construct in ALL {
+        for difference in construct.differs {
+            let refused = if difference.effect == Effect::Refused { ", and so refuses it" } else { "" };
+            let row = format!("| {} | {} | {}{refused} |", construct.name, difference.releases(), difference.what);
+            assert!(page.contains(&row), "COMPATIBILITY.md lacks {row}");
+        }
+    }
+}
