@@ -3,7 +3,7 @@
 //!
 //!     reading one|all     on one thread by the general parser, or on all by the readers that a build has
 
-use std::io::BufRead;
+use std::io::{BufRead, Write};
 
 use gitopsctl::source::FileId;
 use gitopsctl::yaml::load;
@@ -26,6 +26,6 @@ fn main() -> std::io::Result<()> {
     } else {
         files.iter().map(read).sum::<std::io::Result<usize>>()?
     };
-    eprintln!("{count} documents in {} files", files.len());
+    writeln!(std::io::stdout(), "{count} documents in {} files", files.len())?;
     Ok(())
 }

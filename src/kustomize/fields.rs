@@ -33,7 +33,7 @@ impl FieldSpec {
 /// The parts of a path; `\/` does not split.
 fn split(path: &str) -> Vec<CompactString> {
     if !path.contains('\\') {
-        return path.strip_prefix('/').unwrap_or(path).split(|char| char == '/').map(CompactString::from).collect();
+        return path.strip_prefix('/').unwrap_or(path).split('/').map(CompactString::from).collect();
     }
     let mut parts: Vec<CompactString> = Vec::new();
     let mut open = String::new();

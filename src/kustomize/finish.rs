@@ -64,11 +64,9 @@ fn note_of_releases(session: &Session<'_>, resources: &[Arc<Resource>], order: O
     let namespaces: Vec<_> = resources.iter().filter(|resource| resource.kind() == "Namespace").collect();
     let is_core = |resource: &&Arc<Resource>| resource.api_version() == "v1";
     let is_sorted = order.is_none_or(|order| &*order.order == "legacy");
-    if let (true, true, Some(other)) = (
-        is_sorted,
-        namespaces.iter().any(|resource| is_core(resource)),
-        namespaces.iter().find(|resource| !is_core(resource)),
-    ) {
+    if let (true, true, Some(other)) =
+        (is_sorted, namespaces.iter().any(is_core), namespaces.iter().find(|resource| !is_core(resource)))
+    {
         session.meets(compat::TWO_NAMESPACES, other.root.origin);
     }
 }

@@ -360,7 +360,7 @@ fn values(run: &Run<'_>, root: &Root<'_>, chart: &Chart, name: &Text, directory:
                 let (file, _) = session.document(&path)?;
                 let (mut base, over) = if mode == "override" { (file, inline.clone()) } else { (inline.clone(), file) };
                 if base.is_null() {
-                    base = Datum::mapping(base.origin)
+                    base = Datum::mapping(base.origin);
                 }
                 merge::merge(&mut base, over, None, session)?;
                 base

@@ -45,6 +45,9 @@ pub(super) struct Loaded {
     raw: Option<Vec<u8>>,
 }
 
+/// A path with all links resolved, and what stands there.
+type Place = (Arc<str>, Kind);
+
 type Cached<T> = Mutex<HashMap<String, Arc<Result<T, Failure>>>>;
 
 /// The shared state of builds.
@@ -62,7 +65,7 @@ pub struct Session<'a> {
     texts: Cached<Loaded>,
     manifests: Cached<Vec<Arc<Resource>>>,
     /// What stands at the paths that were asked for, links resolved.
-    places: Mutex<HashMap<String, Option<(Arc<str>, Kind)>>>,
+    places: Mutex<HashMap<String, Option<Place>>>,
     /// The names in the directories of kustomizations.
     listings: Mutex<HashMap<String, Arc<HashMap<String, Kind>>>>,
     bases: Mutex<HashMap<(String, usize), Arc<Accumulated>>>,
@@ -305,7 +308,7 @@ impl<'a> Session<'a> {
 
     /// What stands at a path: the path with all links resolved, and its kind. `None` where there is nothing. Each part of
     /// a path is looked at once.
-    pub(super) fn place(&self, path: &str) -> Option<(Arc<str>, Kind)> {
+    pub(super) fn place(&self, path: &str) -> Option<Place> {
         if path.is_empty() {
             return Some(("".into(), Kind::Directory));
         }
@@ -318,7 +321,7 @@ impl<'a> Session<'a> {
         place
     }
 
-    fn look(&self, directory: &str, name: &str) -> Option<(Arc<str>, Kind)> {
+    fn look(&self, directory: &str, name: &str) -> Option<Place> {
         let path = join(directory, name);
         let listed = locked(&self.listings).get(directory).cloned();
         match listed.map(|names| names.get(name).copied()) {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::diag::Diagnostics;
-use crate::tree::{Tree, join};
+use crate::tree::{Entry, Tree, join};
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
@@ -37,7 +37,7 @@ impl Templates {
     /// The built-in templates and those of a repository.
     pub fn load(tree: &Tree, diagnostics: &mut Diagnostics) -> Self {
         let mut files = BTreeMap::new();
-        let folders = tree.list(FOLDER).into_iter().filter(|entry| entry.is_directory()).map(|entry| entry.name);
+        let folders = tree.list(FOLDER).into_iter().filter(Entry::is_directory).map(|entry| entry.name);
         let own_folders: BTreeSet<String> = folders.collect();
         for (name, text) in TEMPLATES {
             let template =

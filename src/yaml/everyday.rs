@@ -238,8 +238,7 @@ impl<'a> Reader<'a> {
             _ => return None,
         };
         let (mut text, mut blank, mut inner) = (String::new(), 0, None);
-        loop {
-            let Some(rest) = self.text.get(self.end..).filter(|rest| !rest.is_empty()) else { break };
+        while let Some(rest) = self.text.get(self.end..).filter(|rest| !rest.is_empty()) {
             let (line, length) = match rest.find('\n') {
                 Some(at) => (&rest[..at], at + 1),
                 // Whether the last line ends is left to the general parser.

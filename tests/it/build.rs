@@ -222,7 +222,7 @@ fn a_revision_is_built_from_the_object_store() {
     // What is on disk plays no part, not even the directory.
     repository.edit("base/a.yaml", "old", "new");
     repository.remove("overlays/dev/kustomization.yaml");
-    std::fs::remove_dir(repository.path().join("overlays/dev")).unwrap_or_else(|error| panic!("{error}"));
+    fs::remove_dir(repository.path().join("overlays/dev")).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(repository.run(&["build", "overlays/dev", "--rev", "main"]).exits(0).stdout, before);
     assert_eq!(repository.run(&["build", "overlays/dev", "--rev", "HEAD"]).exits(0).stdout, before);
     let all = repository.run(&["build", "--all", "--rev", "HEAD", "."]).exits(3);
