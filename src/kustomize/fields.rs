@@ -1,5 +1,6 @@
 //! Field specs: which fields a transformer changes, the defaults, and how a path leads to them.
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use compact_str::CompactString;
@@ -21,32 +22,35 @@ pub(super) struct FieldSpec {
     pub(super) path: CompactString,
     /// Whether the field is made where it is absent.
     pub(super) create: bool,
-    parts: Arc<[CompactString]>,
 }
 
 impl FieldSpec {
     pub(super) fn new(gvk: Gvk, path: &str, create: bool) -> Self {
-        Self { gvk, path: path.into(), create, parts: split(path).into() }
+        Self { gvk, path: path.into(), create }
     }
 }
 
-/// The parts of a path; `\/` does not split.
-fn split(path: &str) -> Vec<CompactString> {
-    if !path.contains('\\') {
-        return path.strip_prefix('/').unwrap_or(path).split('/').map(CompactString::from).collect();
-    }
-    let mut parts: Vec<CompactString> = Vec::new();
-    let mut open = String::new();
-    for part in path.strip_prefix('/').unwrap_or(path).split('/') {
-        match part.strip_suffix('\\') {
-            Some(start) => open = format!("{open}{start}/"),
-            None => parts.push(CompactString::from(std::mem::take(&mut open) + part)),
+/// The first part of a path, and the rest where there is more; `\/` does not split.
+fn first_part(path: &str) -> (Cow<'_, str>, Option<&str>) {
+    let (part, mut rest) = match path.split_once('/') {
+        Some((part, rest)) => (part, Some(rest)),
+        None => (path, None),
+    };
+    let Some(start) = part.strip_suffix('\\') else { return (part.into(), rest) };
+    let mut part = start.to_owned();
+    while let Some(more) = rest {
+        let (next, after) = more.split_once('/').map_or((more, None), |(next, after)| (next, Some(after)));
+        rest = after;
+        part.push('/');
+        match next.strip_suffix('\\') {
+            Some(next) => part.push_str(next),
+            None => {
+                part.push_str(next);
+                break;
+            }
         }
     }
-    if !open.is_empty() {
-        parts.push(open.trim_end_matches('/').into());
-    }
-    parts
+    (part.into(), rest)
 }
 
 /// Decodes one field spec.
@@ -251,7 +255,7 @@ pub(super) fn visit_any(
     set: &mut dyn FnMut(&mut Datum) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let walk = Walk { create: spec.create, made, origin, path: &spec.path };
-    walk.enter(&mut resource.root, &spec.parts, set)
+    walk.enter(&mut resource.root, Some(spec.path.strip_prefix('/').unwrap_or(&spec.path)), set)
 }
 
 /// Whether a spec's kinds fit a resource as it is now.
@@ -271,16 +275,19 @@ impl Walk<'_> {
     fn enter(
         &self,
         node: &mut Datum,
-        path: &[CompactString],
+        path: Option<&str>,
         set: &mut dyn FnMut(&mut Datum) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let Some((part, rest)) = path.split_first() else { return set(node) };
+        let Some(way) = path else { return set(node) };
         if node.is_null() {
             return Ok(());
         }
         match &mut node.content {
             Content::Sequence(items) => items.iter_mut().try_for_each(|item| self.enter(item, path, set)),
-            Content::Mapping(_) => self.mapping(node, part, rest, set),
+            Content::Mapping(_) => {
+                let (part, rest) = first_part(way);
+                self.mapping(node, &part, rest, set)
+            }
             Content::Scalar(_) => {
                 let message = format!("the path `{}` leads through a scalar", self.path);
                 Err(failure(&codes::TRANSFORMER, message, node.origin, "a mapping or a list is due here"))
@@ -292,7 +299,7 @@ impl Walk<'_> {
         &self,
         node: &mut Datum,
         part: &str,
-        rest: &[CompactString],
+        rest: Option<&str>,
         set: &mut dyn FnMut(&mut Datum) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let name = part.strip_suffix("[]").unwrap_or(part);
@@ -304,7 +311,7 @@ impl Walk<'_> {
         let creates = self.create && self.made != Made::Nothing && !is_list;
         let kind = match self.made {
             _ if !creates => None,
-            Made::Scalar(tag) if rest.is_empty() => Some((Content::Scalar(CompactString::default()), tag)),
+            Made::Scalar(tag) if rest.is_none() => Some((Content::Scalar(CompactString::default()), tag)),
             _ => Some((Content::Mapping(Vec::new()), Tag::Map)),
         };
         if node.get(name).is_none() {
@@ -333,6 +340,24 @@ impl Walk<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_end_at_slashes_that_are_not_escaped() {
+        let parts = |mut path: &'static str| {
+            let mut parts = Vec::new();
+            loop {
+                let (part, rest) = first_part(path);
+                parts.push(part.into_owned());
+                match rest {
+                    Some(rest) => path = rest,
+                    None => return parts,
+                }
+            }
+        };
+        assert_eq!(parts("a/b"), ["a", "b"]);
+        assert_eq!(parts(r"metadata/annotations/a.b\/c\/d/e"), ["metadata", "annotations", "a.b/c/d", "e"]);
+        assert_eq!(parts("a//b"), ["a", "", "b"]);
+    }
 
     #[test]
     fn the_tables_stand_as_every_merge_leaves_them() {
