@@ -7,6 +7,7 @@
 //!                                  everything wrong on the way ──diag──▶ report ──▶ a person
 //! ```
 
+pub mod argo; // what Argo CD does with what was built
 pub mod catalog; // the platform and its services, loaded and checked
 pub mod cli; // arguments, terminal, exit codes
 pub mod diag; // what a stage has to say, and the sink for it

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::cli::Exit;
 use crate::cli::terminal::{Failure, Terminal};
 use crate::diag::{Code, closest};
-use crate::{catalog, kustomize, render, tree, yaml};
+use crate::{argo, catalog, kustomize, render, tree, yaml};
 
 /// Explain a diagnostic
 #[derive(Debug, Args)]
@@ -16,7 +16,14 @@ pub(super) struct Explain {
 
 /// Every code of every stage.
 pub(super) fn codes() -> impl Iterator<Item = &'static Code> {
-    let stages = [tree::codes::ALL, yaml::codes::ALL, catalog::codes::ALL, render::codes::ALL, kustomize::codes::ALL];
+    let stages = [
+        tree::codes::ALL,
+        yaml::codes::ALL,
+        catalog::codes::ALL,
+        render::codes::ALL,
+        kustomize::codes::ALL,
+        argo::codes::ALL,
+    ];
     stages.into_iter().flatten().copied()
 }
 

@@ -16,6 +16,7 @@ mod place;
 mod render;
 mod schema;
 mod terminal;
+mod waves;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,7 @@ enum Command {
     Render(render::Render),
     Build(build::Build),
     Blame(blame::Blame),
+    Waves(waves::Waves),
     Explain(explain::Explain),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -112,6 +114,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Render(command) => command.run(directory, &mut terminal),
         Command::Build(command) => command.run(directory, &mut terminal),
         Command::Blame(command) => command.run(directory, &mut terminal),
+        Command::Waves(command) => command.run(directory, &mut terminal),
         Command::Explain(command) => command.run(&mut terminal),
         Command::Schema(command) => command.run(&mut terminal),
         Command::Completions(command) => command.run(&mut terminal),

@@ -25,6 +25,16 @@ pub(super) fn inside(path: &Path) -> String {
 }
 
 impl Place {
+    /// Another directory of the same tree.
+    pub(super) fn at(&self, directory: &str) -> Self {
+        Self {
+            tree: self.tree.clone(),
+            directory: directory.to_owned(),
+            repository: self.repository.clone(),
+            base: self.base.clone(),
+        }
+    }
+
     /// `path` is relative to `directory`. On disk, what is read may lie outside of the repository, as it may for
     /// Kustomize; of a revision nothing does.
     pub(super) fn of(directory: &Path, path: &Path, revision: Option<&str>) -> Result<Self, Failure> {

@@ -11,3 +11,4 @@ mod render;
 mod scaffold;
 mod support;
 mod tidy;
+mod waves;

@@ -18,11 +18,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("kustomize", &["kube", "tree", "yaml", "diag", "source"]),
     ("layout", &["catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
     ("render", &["layout", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
+    ("argo", &["layout", "kustomize", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
     ("report", &["diag", "source"]),
     ("pipeline", &["report", "render", "layout", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
     (
         "cli",
         &[
+            "argo",
             "kustomize",
             "pipeline",
             "program",

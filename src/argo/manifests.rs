@@ -1,0 +1,51 @@
+//! Manifests as Argo CD reads them from a directory of plain YAML or JSON: documents, and the items of lists.
+
+use crate::diag::Diagnostic;
+use crate::source::{FileId, Origin, Span};
+use crate::yaml::data::{Content, Datum};
+use crate::yaml::load;
+
+/// The codes of this stage.
+pub mod codes {
+    crate::diag::codes! {
+        MANIFEST = "load/manifest", "A file of manifests must hold Kubernetes objects: YAML or JSON documents, each with apiVersion, kind and a name.";
+    }
+}
+
+/// The objects of a text; empty documents are none.
+pub fn manifests(text: &str, file: FileId, path: &str) -> Result<Vec<Datum>, Box<Diagnostic>> {
+    let wrong = |message: String, span: Span, label: &str| {
+        Box::new(Diagnostic::error(&codes::MANIFEST, message).at(span, label.to_owned()))
+    };
+    let documents = load::documents(text, file)
+        .map_err(|error| wrong(format!("`{path}` is no manifest"), error.span, &error.message))?;
+    let mut objects = Vec::new();
+    let mut open: Vec<Datum> = documents.into_iter().rev().filter(|document| !document.is_empty()).collect();
+    while let Some(mut object) = open.pop() {
+        let at = place(object.origin);
+        if !object.is_mapping() {
+            return Err(wrong(format!("a document of `{path}` is no object"), at, "an object is due here"));
+        }
+        let kind = object.text_of("kind").to_owned();
+        if kind.is_empty() || object.text_of("apiVersion").is_empty() {
+            return Err(wrong(format!("an object of `{path}` has no apiVersion or kind"), at, "this object"));
+        }
+        if kind.ends_with("List")
+            && let Some(Datum { content: Content::Sequence(items), .. }) = object.remove("items")
+        {
+            open.extend(items.into_iter().rev().filter(|item| !item.is_empty()));
+            continue;
+        }
+        let meta = object.get("metadata");
+        if meta.is_none_or(|meta| meta.text_of("name").is_empty() && meta.text_of("generateName").is_empty()) {
+            return Err(wrong(format!("a {kind} of `{path}` has no name"), at, "this object"));
+        }
+        objects.push(object);
+    }
+    Ok(objects)
+}
+
+fn place(origin: Origin) -> Span {
+    let (file, start) = origin.place().unwrap_or((FileId::NONE, 0));
+    Span { file, start, end: start }
+}

@@ -1,0 +1,208 @@
+//! `gitopsctl waves`.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::argo::{self, Action, Sync, Task};
+use crate::cli::build::{Built, release, worth_telling};
+use crate::cli::helm::Flags;
+use crate::cli::place::{Place, inside};
+use crate::cli::terminal::{Failure, Terminal};
+use crate::cli::{EXIT_CODES, Exit};
+use crate::diag::Diagnostics;
+use crate::kube::KUSTOMIZATIONS;
+use crate::kustomize::Options;
+use crate::layout;
+use crate::source::SourceMap;
+use crate::tree::Tree;
+use crate::yaml::data::Datum;
+
+/// Show the order in which Argo CD applies and prunes
+///
+/// The exact order of Argo CD's sync engine: phase, wave, kind, name; Namespaces and CRDs before their first user; what is
+/// pruned in reverse. A target is a directory with a kustomization, a directory above several, a file or a directory of
+/// plain manifests, or - for standard input.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(super) struct Waves {
+    /// What is synced
+    #[arg(value_name = "TARGET", default_value = ".")]
+    target: PathBuf,
+    /// Namespace of the Application's destination, which objects without one get
+    #[arg(long, value_name = "NS", default_value = "default")]
+    namespace: String,
+    /// What is in the cluster: what of it is no longer in the target is pruned
+    #[arg(long, value_name = "TARGET")]
+    live: Option<PathBuf>,
+    /// Whether the Application has the sync option PruneLast=true
+    #[arg(long)]
+    prune_last: bool,
+    /// Read this commit, branch or tag from the object store instead of the files on disk
+    #[arg(long, value_name = "REV")]
+    rev: Option<String>,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    format: Format,
+    #[command(flatten)]
+    helm: Flags,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A list by phase and wave.
+    Human,
+    /// One object, for tools.
+    Json,
+}
+
+/// Objects that are synced together.
+struct Unit {
+    /// The overlay; `None` for plain manifests.
+    path: Option<String>,
+    objects: Vec<Datum>,
+}
+
+impl Waves {
+    pub(super) fn run(self, directory: &Path, terminal: &mut Terminal) -> Result<Exit, Failure> {
+        let units = self.units(directory, &self.target, self.rev.as_deref(), terminal)?;
+        let live = match &self.live {
+            Some(live) => self.units(directory, live, None, terminal)?,
+            None => Some(Vec::new()),
+        };
+        let (Some(units), Some(live)) = (units, live) else { return Ok(Exit::Input) };
+        let live: Vec<&Datum> = live.iter().flat_map(|unit| &unit.objects).collect();
+        let mut applications = Vec::new();
+        for unit in &units {
+            let objects: Vec<&Datum> = unit.objects.iter().collect();
+            let sync = Sync { objects: &objects, live: &live, namespace: &self.namespace, prune_last: self.prune_last };
+            applications.push((unit, argo::tasks(&sync)));
+        }
+        match self.format {
+            Format::Human => {
+                let parts: Vec<_> = applications.iter().map(|(unit, tasks)| human(unit, tasks)).collect();
+                terminal.print(&parts.join("\n"))?;
+            }
+            Format::Json => {
+                let applications: Vec<_> =
+                    applications.iter().map(|(unit, tasks)| application(unit, tasks, &self.namespace)).collect();
+                terminal.print(&format!("{:#}\n", json!({"version": 1, "applications": applications})))?;
+            }
+        }
+        Ok(Exit::Fine)
+    }
+
+    /// What a target holds; `None` where something of it cannot be read or built, which is reported.
+    fn units(
+        &self,
+        directory: &Path,
+        target: &Path,
+        rev: Option<&str>,
+        terminal: &mut Terminal,
+    ) -> Result<Option<Vec<Unit>>, Failure> {
+        if target == Path::new("-") {
+            let mut text = String::new();
+            std::io::stdin()
+                .read_to_string(&mut text)
+                .map_err(|error| Failure::told(Exit::Input, format!("standard input cannot be read: {error}")))?;
+            return Ok(plain(vec![("-".to_owned(), text)], terminal).map(|unit| vec![unit]));
+        }
+        if rev.is_none() && directory.join(target).is_file() {
+            let path = target.to_string_lossy().into_owned();
+            let tree = Tree::directory(directory);
+            let text = tree.text(&path).map_err(|failure| Failure::told(Exit::Input, failure.message.clone()))?;
+            return Ok(plain(vec![(path, text.unwrap_or_default().to_string())], terminal).map(|unit| vec![unit]));
+        }
+        let place = Place::of(directory, target, rev)?;
+        let is_kustomization =
+            KUSTOMIZATIONS.iter().any(|name| place.tree.has_file(&crate::tree::join(&place.directory, name)));
+        let roots = if is_kustomization {
+            vec![place.directory.clone()]
+        } else {
+            layout::roots(&place.tree, &place.repository, &place.directory, |path| place.tree.text(path).ok().flatten())
+        };
+        if roots.is_empty() {
+            let is_manifest = |path: &String| [".yaml", ".yml", ".json"].iter().any(|ending| path.ends_with(ending));
+            let files = place.tree.files(&place.directory).into_iter().filter(is_manifest);
+            let texts: Vec<_> = files
+                .filter_map(|path| Some((path.clone(), place.tree.text(&path).ok().flatten()?.to_string())))
+                .collect();
+            if texts.is_empty() {
+                let message = format!("no kustomization and no manifest in or below `{}`", target.display());
+                return Err(Failure::told(Exit::Input, message));
+            }
+            return Ok(plain(texts, terminal).map(|unit| vec![unit]));
+        }
+        let options = Options { release: release(&place, None)?, ..Options::default() };
+        let mut units = Some(Vec::new());
+        for root in roots {
+            let place = place.at(&root);
+            let built = Built::of(&place, options, &self.helm);
+            terminal.report(&worth_telling(&built.diagnostics), &built.sources);
+            let shown = root.strip_prefix(&place.base).map_or(&*root, |rest| rest.trim_start_matches('/'));
+            let unit = built.build.as_ref().map(|build| Unit {
+                path: Some(inside(Path::new(shown))),
+                objects: build.resources.iter().map(|resource| resource.root.clone()).collect(),
+            });
+            units = units.and_then(|mut units| {
+                units.push(unit?);
+                Some(units)
+            });
+        }
+        Ok(units)
+    }
+}
+
+fn plain(texts: Vec<(String, String)>, terminal: &mut Terminal) -> Option<Unit> {
+    let mut sources = SourceMap::default();
+    let mut diagnostics = Diagnostics::default();
+    let mut objects = Vec::new();
+    for (path, text) in texts {
+        let file = sources.add(&*path, &*text);
+        match argo::manifests(&text, file, &path) {
+            Ok(found) => objects.extend(found),
+            Err(failure) => diagnostics.push(*failure),
+        }
+    }
+    let is_whole = diagnostics.iter().next().is_none();
+    terminal.report(&diagnostics, &sources);
+    is_whole.then_some(Unit { path: None, objects })
+}
+
+fn action(task: &Task) -> &'static str {
+    match task.action {
+        Action::Apply => "apply",
+        Action::Prune => "prune",
+    }
+}
+
+fn human(unit: &Unit, tasks: &[Task]) -> String {
+    let mut out = unit.path.as_ref().map(|path| format!("{path}\n")).unwrap_or_default();
+    let mut before = None;
+    for task in tasks {
+        if before != Some((task.phase, task.wave)) {
+            out += &format!("{} wave {}\n", task.phase.name(), task.wave);
+            before = Some((task.phase, task.wave));
+        }
+        let prune = if task.action == Action::Prune { "prune " } else { "" };
+        let hook = if task.hook { " (hook)" } else { "" };
+        out += &format!("  {prune}{} {}{hook}\n", task.kind, task.name);
+    }
+    out
+}
+
+fn application(unit: &Unit, tasks: &[Task], namespace: &str) -> Value {
+    let task = |task: &Task| {
+        json!({
+            "phase": task.phase.name(), "wave": task.wave, "action": action(task), "hook": task.hook,
+            "group": task.group, "version": task.version, "kind": task.kind, "namespace": task.namespace, "name": task.name,
+        })
+    };
+    json!({
+        "name": null, "namespace": namespace, "environment": null, "path": unit.path,
+        "tasks": tasks.iter().map(task).collect::<Vec<_>>(),
+    })
+}
