@@ -25,16 +25,6 @@ pub(super) fn inside(path: &Path) -> String {
 }
 
 impl Place {
-    /// Another directory of the same tree.
-    pub(super) fn at(&self, directory: &str) -> Self {
-        Self {
-            tree: self.tree.clone(),
-            directory: directory.to_owned(),
-            repository: self.repository.clone(),
-            base: self.base.clone(),
-        }
-    }
-
     /// `path` is relative to `directory`. On disk, what is read may lie outside of the repository, as it may for
     /// Kustomize; of a revision nothing does.
     pub(super) fn of(directory: &Path, path: &Path, revision: Option<&str>) -> Result<Self, Failure> {
@@ -48,12 +38,9 @@ impl Place {
         let real = directory.join(path).canonicalize().map_err(|error| {
             Failure::told(Exit::Input, format!("cannot enter the directory `{}`: {error}", path.display()))
         })?;
-        let base = root_of(directory).map(|root| inside(&root)).unwrap_or_default();
-        let repository = if real.starts_with(Path::new("/").join(&base)) && !base.is_empty() {
-            base.clone()
-        } else {
-            root_of(&real).map(|root| inside(&root)).unwrap_or_default()
-        };
+        let own = root_of(directory).ok().filter(|own| real.starts_with(own));
+        let repository = own.map_or_else(|| root_of(&real), Ok).map(|root| inside(&root)).unwrap_or_default();
+        let base = repository.clone();
         Ok(Self { tree: Tree::directory("/"), directory: inside(&real), repository, base })
     }
 

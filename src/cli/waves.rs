@@ -7,14 +7,14 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::argo::{self, Action, Sync, Task};
-use crate::cli::build::{Built, release, worth_telling};
+use crate::cli::build::{Builds, release, worth_telling};
 use crate::cli::helm::Flags;
-use crate::cli::place::{Place, inside};
+use crate::cli::place::Place;
 use crate::cli::terminal::{Failure, Terminal};
 use crate::cli::{EXIT_CODES, Exit};
 use crate::diag::Diagnostics;
 use crate::kube::KUSTOMIZATIONS;
-use crate::kustomize::Options;
+use crate::kustomize::{self, Options};
 use crate::layout;
 use crate::source::SourceMap;
 use crate::tree::Tree;
@@ -137,22 +137,15 @@ impl Waves {
             return Ok(plain(texts, terminal).map(|unit| vec![unit]));
         }
         let options = Options { release: release(&place, None)?, ..Options::default() };
-        let mut units = Some(Vec::new());
-        for root in roots {
-            let place = place.at(&root);
-            let built = Built::of(&place, options, &self.helm);
-            terminal.report(&worth_telling(&built.diagnostics), &built.sources);
-            let shown = root.strip_prefix(&place.base).map_or(&*root, |rest| rest.trim_start_matches('/'));
-            let unit = built.build.as_ref().map(|build| Unit {
-                path: Some(inside(Path::new(shown))),
-                objects: build.resources.iter().map(|resource| resource.root.clone()).collect(),
-            });
-            units = units.and_then(|mut units| {
-                units.push(unit?);
-                Some(units)
-            });
-        }
-        Ok(units)
+        let Builds { builds, sources, diagnostics } = Builds::of(&place, &roots, options, &self.helm);
+        terminal.report(&worth_telling(&diagnostics), &sources);
+        let unit = |(root, build): (&String, Option<kustomize::Build>)| {
+            let shown = root.strip_prefix(&place.base).map_or(&**root, |rest| rest.trim_start_matches('/'));
+            let shown = if shown.is_empty() { "." } else { shown };
+            let objects = build?.resources.iter().map(|resource| resource.root.clone()).collect();
+            Some(Unit { path: Some(shown.to_owned()), objects })
+        };
+        Ok(roots.iter().zip(builds).map(unit).collect())
     }
 }
 

@@ -48,8 +48,10 @@ fn every_code_that_render_can_give_has_a_case() {
         let path = entry.unwrap_or_else(|error| panic!("{error}")).path().join("expected.txt");
         said += &fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
-    // These need a state that a folder in Git cannot hold, or an older release; they have tests of their own.
+    // These are no code of `render`, or need a state that a folder in Git cannot hold, or an older release; they have
+    // tests of their own.
     let elsewhere = [
+        "load/manifest",
         "load/unreadable",
         "load/not-utf8",
         "load/schema-mismatch",
