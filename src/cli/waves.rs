@@ -37,6 +37,9 @@ pub(super) struct Waves {
     /// What is in the cluster: what of it is no longer in the target is pruned
     #[arg(long, value_name = "TARGET")]
     live: Option<PathBuf>,
+    /// The target as it is in this commit is what is in the cluster
+    #[arg(long, value_name = "REV", conflicts_with = "live")]
+    live_rev: Option<String>,
     /// Whether the Application has the sync option PruneLast=true
     #[arg(long)]
     prune_last: bool,
@@ -69,15 +72,22 @@ struct Unit {
 impl Waves {
     pub(super) fn run(self, directory: &Path, terminal: &mut Terminal) -> Result<Exit, Failure> {
         let units = self.units(directory, &self.target, self.rev.as_deref(), terminal)?;
-        let live = match &self.live {
-            Some(live) => self.units(directory, live, None, terminal)?,
-            None => Some(Vec::new()),
+        let live = match (&self.live, &self.live_rev) {
+            (Some(live), _) => self.units(directory, live, None, terminal)?,
+            (None, Some(rev)) => self.units(directory, &self.target, Some(rev), terminal)?,
+            (None, None) => Some(Vec::new()),
         };
         let (Some(units), Some(live)) = (units, live) else { return Ok(Exit::Input) };
-        let live: Vec<&Datum> = live.iter().flat_map(|unit| &unit.objects).collect();
+        // Of several overlays each has its own live objects: those of the same path.
+        let is_pair = units.len() == 1 && live.len() == 1;
+        let live_of = |unit: &Unit| -> Vec<&Datum> {
+            let partners = live.iter().filter(|live| is_pair || live.path == unit.path);
+            partners.flat_map(|live| &live.objects).collect()
+        };
         let mut applications = Vec::new();
         for unit in &units {
             let objects: Vec<&Datum> = unit.objects.iter().collect();
+            let live = live_of(unit);
             let sync = Sync { objects: &objects, live: &live, namespace: &self.namespace, prune_last: self.prune_last };
             applications.push((unit, argo::tasks(&sync)));
         }

@@ -195,7 +195,7 @@ fn hostile_trees_are_refused_and_not_waited_for() {
     repository.run(&["build", "pipe"]).exits(3).says("it is not a regular file");
 }
 
-fn git(repository: &Repository, arguments: &[&str]) {
+pub(crate) fn git(repository: &Repository, arguments: &[&str]) {
     let settings = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=main"];
     let status =
         std::process::Command::new("git").args(settings).args(arguments).current_dir(repository.path()).output();

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::build::git;
 use crate::support::{Repository, Run};
 
 fn object(api_version: &str, kind: &str, name: &str, annotations: &str) -> String {
@@ -82,4 +83,24 @@ fn a_target_is_a_kustomization_several_or_plain_manifests() {
     repository.run(&["waves", "nothing"]).exits(3).says("cannot enter the directory `nothing`");
     repository.write("empty/readme.md", "nothing");
     repository.run(&["waves", "empty"]).exits(3).says("no kustomization and no manifest");
+}
+
+#[test]
+fn a_revision_says_what_is_live() {
+    let repository = Repository::empty();
+    let map =
+        |name: &str, wave: &str| object("v1", "ConfigMap", name, &format!("argocd.argoproj.io/sync-wave: '{wave}'"));
+    for (overlay, names) in [("dev", ["a", "b"]), ("production", ["c", "d"])] {
+        repository.write(&format!("overlays/{overlay}/kustomization.yaml"), "resources: [all.yaml]\n");
+        repository.write(&format!("overlays/{overlay}/all.yaml"), &[map(names[0], "0"), map(names[1], "1")].concat());
+    }
+    git(&repository, &["init", "--quiet"]);
+    git(&repository, &["add", "--all"]);
+    git(&repository, &["commit", "--quiet", "--message", "first"]);
+    repository.write("overlays/dev/all.yaml", &map("a", "0"));
+    let run = repository.run(&["waves", "overlays/dev", "--live-rev", "HEAD", "--format", "json"]).exits(0);
+    assert_eq!(tasks(&run), ["Sync 0 apply ConfigMap a", "Sync 1 prune ConfigMap b"]);
+    let all = repository.run(&["waves", "--live-rev", "HEAD"]).exits(0);
+    assert_eq!(all.stdout.matches("prune").count(), 1, "{}", all.stdout);
+    repository.run(&["waves", "--live-rev", "nothing"]).exits(2).says("no revision `nothing`");
 }
