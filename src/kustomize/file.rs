@@ -13,7 +13,7 @@ use crate::source::Origin;
 use crate::yaml::data::Datum;
 
 /// The fields of a kustomization file, as Kustomize spells them.
-const FIELDS: &[&str] = &[
+pub const FIELDS: &[&str] = &[
     "apiVersion",
     "kind",
     "metadata",

@@ -49,6 +49,7 @@ use crate::yaml::print;
 
 pub use blame::{Place, Setter, blame, narrowed};
 pub use diags::codes;
+pub use file::FIELDS;
 pub use helm::{Argument, Command, Helm};
 pub use origin::{Origins, Step};
 pub use release::Release;

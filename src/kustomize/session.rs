@@ -15,7 +15,7 @@ use crate::kustomize::origin::Origins;
 use crate::kustomize::release::Release;
 use crate::kustomize::resource::Resource;
 use crate::source::{FileId, Origin, SourceMap};
-use crate::tree::{Kind, ReadError, Tree, join};
+use crate::tree::{Kind, LFS_POINTER, ReadError, Tree, join};
 use crate::yaml::data::Datum;
 use crate::yaml::load;
 
@@ -258,7 +258,11 @@ impl<'a> Session<'a> {
         }
         let resources = Arc::new(match &*self.text(path) {
             Ok(loaded) => manifest::resources(&loaded.text, loaded.file, self.shown(path), self.options.release)
-                .map(|resources| resources.into_iter().map(Arc::new).collect()),
+                .map(|resources| resources.into_iter().map(Arc::new).collect())
+                .map_err(|failure| match loaded.text.starts_with(LFS_POINTER) {
+                    true => Box::new(failure.help("the file is a Git LFS pointer: `git lfs pull` brings its content")),
+                    false => failure,
+                }),
             Err(failure) => Err(failure.clone()),
         });
         locked(&self.manifests).entry(path.to_owned()).or_insert(resources).clone()

@@ -86,3 +86,17 @@ fn the_compatibility_page_has_every_construct_that_releases_treat_otherwise() {
         }
     }
 }
+
+#[test]
+fn the_compatibility_page_has_every_field_of_a_kustomization() {
+    let page = paper("COMPATIBILITY.md");
+    let table = page.split("## Fields of a kustomization").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let rows: Vec<&str> = table.unwrap_or_default().lines().filter(|line| line.starts_with("| `")).collect();
+    assert!(gitopsctl::kustomize::FIELDS.len() > 30);
+    for field in gitopsctl::kustomize::FIELDS {
+        let row =
+            rows.iter().find(|row| row.split('|').nth(1).is_some_and(|cell| cell.contains(&format!("`{field}`"))));
+        let says = row.and_then(|row| row.split('|').nth(2)).unwrap_or_default().trim();
+        assert!(says.starts_with("supported") || says.starts_with("refused"), "`{field}`: {says:?}");
+    }
+}
