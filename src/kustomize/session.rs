@@ -259,9 +259,9 @@ impl<'a> Session<'a> {
         let resources = Arc::new(match &*self.text(path) {
             Ok(loaded) => manifest::resources(&loaded.text, loaded.file, self.shown(path), self.options.release)
                 .map(|resources| resources.into_iter().map(Arc::new).collect())
-                .map_err(|failure| match loaded.text.starts_with(LFS_POINTER) {
-                    true => Box::new(failure.help("the file is a Git LFS pointer: `git lfs pull` brings its content")),
-                    false => failure,
+                .map_err(|failure| {
+                    let help = "the file is a Git LFS pointer: `git lfs pull` brings its content";
+                    if loaded.text.starts_with(LFS_POINTER) { Box::new(failure.help(help)) } else { failure }
                 }),
             Err(failure) => Err(failure.clone()),
         });
