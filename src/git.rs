@@ -44,6 +44,9 @@ pub enum GitError {
     /// The directory belongs to no repository.
     #[error("`{}` is in no Git repository", .0.display())]
     NoRepository(PathBuf),
+    /// The repository belongs to another user, and Git does not read it then.
+    #[error("the repository around `{}` belongs to another user: `git config --global --add safe.directory …` allows it", .0.display())]
+    NotYours(PathBuf),
     /// No commit has that name.
     #[error("the repository has no revision `{0}`")]
     NoRevision(String),
@@ -75,6 +78,8 @@ pub struct Revision {
     pub top: Option<PathBuf>,
     /// The full hash of the commit.
     pub commit: String,
+    /// The first thing that the object store could not give.
+    fault: Mutex<Option<String>>,
     /// Open handles: a repository serves one thread at a time.
     idle: Mutex<Vec<Repository>>,
 }
@@ -88,14 +93,18 @@ impl std::fmt::Debug for Revision {
 impl Revision {
     /// The commit that a name (`main`, `v1.2.3`, `HEAD~2`, a hash) stands for, in the repository around a directory.
     pub fn open(directory: &Path, name: &str) -> Result<Self, GitError> {
-        let repository = Repository::discover(directory).map_err(|_| GitError::NoRepository(directory.to_owned()))?;
+        let repository = Repository::discover(directory).map_err(|error| match error.code() {
+            ErrorCode::NotFound => GitError::NoRepository(directory.to_owned()),
+            ErrorCode::Owner => GitError::NotYours(directory.to_owned()),
+            _ => GitError::Git(error),
+        })?;
         let no_revision = |_| GitError::NoRevision(name.to_owned());
         let commit = repository.revparse_single(name).map_err(no_revision)?.peel_to_commit().map_err(no_revision)?;
         let (tree, hash) = (commit.tree_id(), commit.id().to_string());
         drop(commit);
         let top = repository.workdir().map(Path::to_owned);
         let path = repository.path().to_owned();
-        Ok(Self { path, tree, top, commit: hash, idle: Mutex::new(vec![repository]) })
+        Ok(Self { path, tree, top, commit: hash, fault: Mutex::default(), idle: Mutex::new(vec![repository]) })
     }
 
     fn with<T>(&self, work: impl FnOnce(&Repository) -> Result<T, git2::Error>) -> Result<T, git2::Error> {
@@ -104,6 +113,20 @@ impl Revision {
         let result = work(&repository);
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(repository);
         result
+    }
+
+    /// What the object store could not give, if anything: then what was read is not all there is.
+    pub fn fault(&self) -> Option<String> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn noted<T>(&self, result: Result<T, git2::Error>) -> Option<T> {
+        result
+            .map_err(|error| {
+                let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+                fault.get_or_insert_with(|| error.message().to_owned());
+            })
+            .ok()
     }
 
     /// What stands at a path: its object and its kind.
@@ -120,18 +143,22 @@ impl Revision {
 
     /// What stands at a path; `None` where nothing does.
     pub fn kind(&self, path: &str) -> Option<Kind> {
-        self.with(|repository| self.entry(repository, path)).ok().flatten().map(|(_, kind)| kind)
+        self.noted(self.with(|repository| self.entry(repository, path))).flatten().map(|(_, kind)| kind)
     }
 
-    /// The names in a directory.
+    /// The names in a directory; without those that no work tree can have.
     pub fn list(&self, path: &str) -> Vec<(String, Kind)> {
         let names = self.with(|repository| {
             let Some((tree, Kind::Directory)) = self.entry(repository, path)? else { return Ok(Vec::new()) };
             let tree = repository.find_tree(tree)?;
-            let named = |entry: git2::TreeEntry<'_>| Some((entry.name().ok()?.to_owned(), kind(entry.filemode())));
+            let is_name = |name: &&str| !matches!(*name, "" | "." | "..") && !name.contains(['/', '\\', '\0']);
+            let named = |entry: git2::TreeEntry<'_>| {
+                let name = entry.name().ok().filter(is_name)?.to_owned();
+                Some((name, kind(entry.filemode())))
+            };
             Ok(tree.iter().filter_map(named).collect())
         });
-        names.unwrap_or_default()
+        self.noted(names).unwrap_or_default()
     }
 
     /// The size of a file in bytes, without reading it; `None` where there is none.

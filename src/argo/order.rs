@@ -161,7 +161,8 @@ pub fn tasks(sync: &Sync<'_>) -> Vec<Task> {
     }
     reverse_waves(&mut pruned);
     let last = all.iter().chain(pruned.iter().map(|(task, _)| task));
-    let last = last.filter(|task| task.phase == Phase::Sync).map(|task| task.wave).max().unwrap_or(0).max(0) + 1;
+    let last =
+        last.filter(|task| task.phase == Phase::Sync).map(|task| task.wave).max().unwrap_or(0).max(0).wrapping_add(1);
     for (task, prunes_last) in &mut pruned {
         if sync.prune_last || *prunes_last {
             task.wave = last;

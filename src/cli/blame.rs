@@ -55,6 +55,7 @@ impl Blame {
         let place = Place::of(directory, &self.path, self.rev.as_deref())?;
         let options = Options { release: release(&place, self.kustomize_version)?, ..Options::default() };
         let built = Built::of(&place, options, &self.helm);
+        place.is_whole()?;
         terminal.report(&worth_telling(&built.diagnostics), &built.sources);
         let Some(build) = &built.build else { return Ok(Exit::Input) };
         let wanted: Vec<&Resource> =

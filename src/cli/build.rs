@@ -165,6 +165,7 @@ impl Build {
             return build_all::run(&place, &self.path, output.as_deref(), options, &self.helm, terminal);
         }
         let mut built = Built::of(&place, options, &self.helm);
+        place.is_whole()?;
         let texts = built.build.as_ref().map(kustomize::Build::texts).transpose();
         let texts = texts.map_err(|failure| built.diagnostics.push(*failure)).ok().flatten();
         terminal.report(&worth_telling(&built.diagnostics), &built.sources);

@@ -28,6 +28,7 @@ pub(super) fn run(
     let options = Options { shared: true, ..options };
     let session = Session::new(tree, base, SourceMap::default(), options).with_helm(flags.helm(&run));
     let roots = layout::roots(tree, repository, start, |path| session.text_of(path));
+    place.is_whole()?;
     if roots.is_empty() {
         let message = format!("no kustomization in or below `{}`", path.display());
         return Err(Failure::told(Exit::Input, message));
@@ -79,6 +80,7 @@ pub(super) fn run(
     if let Some((file, error)) = disk {
         return Err(Failure::told(Exit::Environment, format!("cannot write `{}`: {error}", file.display())));
     }
+    place.is_whole()?;
     terminal.say(&format!("{} built, {failed} failed", counted(roots.len() - failed, "root")));
     Ok(if failed > 0 { Exit::Input } else { Exit::Fine })
 }

@@ -36,6 +36,7 @@ pub(super) fn run(
     } else {
         vec![place.directory.clone()]
     };
+    place.is_whole()?;
     if roots.is_empty() {
         return Err(Failure::told(Exit::Input, "no kustomization in or below the directory"));
     }
@@ -67,6 +68,7 @@ pub(super) fn run(
             Err(failure) => failures.push(*failure),
         }
     }
+    place.is_whole()?;
     let finished = reference.finish();
     for met in &finished.met {
         let (path, line, column) = met.place(&finished.sources).unwrap_or_else(|| (shown(&place.directory), 0, 0));

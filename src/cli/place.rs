@@ -50,6 +50,7 @@ impl Place {
         })?;
         let revision = Revision::open(&start, name).map_err(|error| match error {
             GitError::NoRepository(_) | GitError::NoRevision(_) => Failure::told(Exit::Usage, error.to_string()),
+            GitError::NotYours(_) => Failure::told(Exit::Environment, error.to_string()),
             GitError::Git(_) => Failure::told(Exit::Environment, format!("Git cannot be read: {error}")),
         })?;
         let top = revision.top.as_ref().and_then(|top| top.canonicalize().ok());
@@ -69,10 +70,30 @@ impl Place {
             None => normal("", &path.to_string_lossy()).ok_or_else(outside)?,
         };
         let (tree, base) = (Tree::revision(revision), String::new());
-        if !tree.has_directory(&full) {
-            let message = format!("the revision `{name}` has no directory `{full}`");
+        let place = Self { tree, directory: full, repository: String::new(), base };
+        let found = place.tree.has_directory(&place.directory) || place.is_file();
+        place.is_whole()?;
+        if !found {
+            let message = format!("the revision `{name}` has no directory `{}`", place.directory);
             return Err(Failure::told(Exit::Input, message));
         }
-        Ok(Self { tree, directory: full, repository: String::new(), base })
+        Ok(place)
+    }
+
+    /// Whether a file stands there, of which only some commands make something.
+    pub(super) fn is_file(&self) -> bool {
+        self.tree.has_file(&self.directory)
+    }
+
+    /// Fails where the object store of the revision could not give all that was asked of it.
+    pub(super) fn is_whole(&self) -> Result<(), Failure> {
+        match self.tree.fault() {
+            None => Ok(()),
+            Some(fault) => {
+                let message = format!("the revision cannot be read: {fault}");
+                Err(Failure::told(Exit::Environment, message)
+                    .with_help("fetch what is missing, or repair the repository"))
+            }
+        }
     }
 }

@@ -17,7 +17,6 @@ use crate::kube::KUSTOMIZATIONS;
 use crate::kustomize::{self, Options};
 use crate::layout;
 use crate::source::SourceMap;
-use crate::tree::Tree;
 use crate::yaml::data::Datum;
 
 /// Show the order in which Argo CD applies and prunes
@@ -71,6 +70,12 @@ struct Unit {
 
 impl Waves {
     pub(super) fn run(self, directory: &Path, terminal: &mut Terminal) -> Result<Exit, Failure> {
+        let is_stdin = |target: &PathBuf| target == Path::new("-");
+        let from_revision = self.rev.is_some() || self.live_rev.is_some();
+        if is_stdin(&self.target) && (from_revision || self.live.as_ref().is_some_and(is_stdin)) {
+            let message = "`-` is read once, and from no revision";
+            return Err(Failure::told(Exit::Usage, message).with_help("name a file"));
+        }
         let units = self.units(directory, &self.target, self.rev.as_deref(), terminal)?;
         let live = match (&self.live, &self.live_rev) {
             (Some(live), _) => self.units(directory, live, None, terminal)?,
@@ -80,6 +85,14 @@ impl Waves {
         let (Some(units), Some(live)) = (units, live) else { return Ok(Exit::Input) };
         // Of several overlays each has its own live objects: those of the same path.
         let is_pair = units.len() == 1 && live.len() == 1;
+        if !is_pair && units.iter().chain(&live).any(|unit| unit.path.is_none()) && !live.is_empty() {
+            let message = "several overlays cannot be held against plain manifests";
+            return Err(Failure::told(Exit::Usage, message).with_help("name one overlay"));
+        }
+        for path in live.iter().filter(|live| !is_pair && !units.iter().any(|unit| unit.path == live.path)) {
+            let path = path.path.as_deref().unwrap_or_default();
+            terminal.say(&format!("`{path}` is only in what is live: whether it is pruned, its Application decides"));
+        }
         let live_of = |unit: &Unit| -> Vec<&Datum> {
             let partners = live.iter().filter(|live| is_pair || live.path == unit.path);
             partners.flat_map(|live| &live.objects).collect()
@@ -120,13 +133,10 @@ impl Waves {
                 .map_err(|error| Failure::told(Exit::Input, format!("standard input cannot be read: {error}")))?;
             return Ok(plain(vec![("-".to_owned(), text)], terminal).map(|unit| vec![unit]));
         }
-        if rev.is_none() && directory.join(target).is_file() {
-            let path = target.to_string_lossy().into_owned();
-            let tree = Tree::directory(directory);
-            let text = tree.text(&path).map_err(|failure| Failure::told(Exit::Input, failure.message.clone()))?;
-            return Ok(plain(vec![(path, text.unwrap_or_default().to_string())], terminal).map(|unit| vec![unit]));
-        }
         let place = Place::of(directory, target, rev)?;
+        if place.is_file() {
+            return Ok(plain(read(&place, vec![place.directory.clone()])?, terminal).map(|unit| vec![unit]));
+        }
         let is_kustomization =
             KUSTOMIZATIONS.iter().any(|name| place.tree.has_file(&crate::tree::join(&place.directory, name)));
         let roots = if is_kustomization {
@@ -136,10 +146,8 @@ impl Waves {
         };
         if roots.is_empty() {
             let is_manifest = |path: &String| [".yaml", ".yml", ".json"].iter().any(|ending| path.ends_with(ending));
-            let files = place.tree.files(&place.directory).into_iter().filter(is_manifest);
-            let texts: Vec<_> = files
-                .filter_map(|path| Some((path.clone(), place.tree.text(&path).ok().flatten()?.to_string())))
-                .collect();
+            let files: Vec<_> = place.tree.files(&place.directory).into_iter().filter(is_manifest).collect();
+            let texts = read(&place, files)?;
             if texts.is_empty() {
                 let message = format!("no kustomization and no manifest in or below `{}`", target.display());
                 return Err(Failure::told(Exit::Input, message));
@@ -148,6 +156,7 @@ impl Waves {
         }
         let options = Options { release: release(&place, None)?, ..Options::default() };
         let Builds { builds, sources, diagnostics } = Builds::of(&place, &roots, options, &self.helm);
+        place.is_whole()?;
         terminal.report(&worth_telling(&diagnostics), &sources);
         let unit = |(root, build): (&String, Option<kustomize::Build>)| {
             let shown = root.strip_prefix(&place.base).map_or(&**root, |rest| rest.trim_start_matches('/'));
@@ -157,6 +166,21 @@ impl Waves {
         };
         Ok(roots.iter().zip(builds).map(unit).collect())
     }
+}
+
+/// The texts of files by the paths that people see.
+fn read(place: &Place, files: Vec<String>) -> Result<Vec<(String, String)>, Failure> {
+    let mut texts = Vec::new();
+    for file in files {
+        let text = place.tree.text(&file).map_err(|failure| Failure::told(Exit::Input, failure.message.clone()))?;
+        let shown = file.strip_prefix(&place.base).map_or(&*file, |rest| rest.trim_start_matches('/')).to_owned();
+        let Some(text) = text else {
+            return Err(Failure::told(Exit::Input, format!("`{shown}` leads to nothing")));
+        };
+        texts.push((shown, text.to_string()));
+    }
+    place.is_whole()?;
+    Ok(texts)
 }
 
 fn plain(texts: Vec<(String, String)>, terminal: &mut Terminal) -> Option<Unit> {

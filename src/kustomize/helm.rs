@@ -12,7 +12,7 @@ use crate::kustomize::resource::Resource;
 use crate::kustomize::roots::Root;
 use crate::kustomize::{manifest, merge};
 use crate::source::Origin;
-use crate::tree::{Kind, join, normal};
+use crate::tree::{Kind, normal};
 use crate::yaml::data::{Content, Datum, Quoting, Tag};
 use crate::yaml::print::Printed;
 use crate::yaml::{json, load};
@@ -274,6 +274,14 @@ pub(super) fn rendered(
     let Some(name) = &chart.name else {
         return Err(wrong(chart.origin, "a chart has no `name`".to_owned(), "this entry"));
     };
+    // An argument in the place of a name that starts so would be an option, and options of `helm` start programs.
+    if let Some(release) = chart.release_name.as_ref().filter(|release| release.starts_with('-')) {
+        return Err(wrong(
+            release.origin,
+            format!("`releaseName: {}` is no name", &**release),
+            "starts as an option does",
+        ));
+    }
     let home = globals.chart_home.as_ref().map_or("charts", |home| &**home);
     let home = match (&chart.version, &chart.repo) {
         (Some(version), Some(_)) => format!("{home}/{}-{}", &**name, &**version),
@@ -303,18 +311,14 @@ pub(super) fn rendered(
     };
     option("--namespace", chart.namespace.as_ref().map_or(namespace, |namespace| namespace));
     option("--name-template", chart.name_template.as_ref().map_or("", |template| template));
-    arguments.extend([word("-f"), values(run, root, chart, name, &directory)?]);
+    arguments.extend([word("-f"), values(run, root, chart, name, &spelled)?]);
     for file in &chart.additional_values_files {
         arguments.extend([word("-f"), Argument::Path(root.file(session, file)?.to_string())]);
     }
     let own: Vec<&str> = chart.api_versions.iter().map(|version| &**version).collect();
-    let versions: Vec<&str> =
-        if helm.api_versions.is_empty() { own } else { helm.api_versions.iter().map(String::as_str).collect() };
+    let versions: Vec<&str> = if own.is_empty() { helm.api_versions.iter().map(String::as_str).collect() } else { own };
     arguments.extend(versions.into_iter().flat_map(|version| [word("--api-versions"), word(version)]));
-    let kube_version = match &*helm.kube_version {
-        "" => chart.kube_version.as_ref().map_or("", |version| version),
-        version => version,
-    };
+    let kube_version = chart.kube_version.as_ref().map_or(&*helm.kube_version, |version| version);
     if !kube_version.is_empty() {
         arguments.extend([word("--kube-version"), word(kube_version)]);
     }
@@ -339,12 +343,11 @@ fn word(text: &str) -> Argument {
 }
 
 /// The file of values: the chart's own or another, as it is or merged with those of the kustomization.
-fn values(run: &Run<'_>, root: &Root<'_>, chart: &Chart, name: &Text, directory: &str) -> Result<Argument, Failure> {
+fn values(run: &Run<'_>, root: &Root<'_>, chart: &Chart, name: &Text, spelled: &str) -> Result<Argument, Failure> {
     let session = run.session;
-    let path = match &chart.values_file {
-        Some(file) => root.file(session, file)?.to_string(),
-        None => join(directory, "values.yaml"),
-    };
+    // The chart's own values are read under the same restriction as any other file.
+    let own = || Text { text: format!("{spelled}/values.yaml").into(), origin: name.origin };
+    let path = || root.file(session, &chart.values_file.clone().unwrap_or_else(own));
     let mode = chart.values_merge.as_ref().map_or("override", |mode| mode);
     if !["merge", "override", "replace"].contains(&mode) {
         let origin = chart.values_merge.as_ref().map_or(chart.origin, |mode| mode.origin);
@@ -352,12 +355,12 @@ fn values(run: &Run<'_>, root: &Root<'_>, chart: &Chart, name: &Text, directory:
         return Err(failure(&codes::KUSTOMIZATION, message, origin, "must be `merge`, `override` or `replace`"));
     }
     let content = match &chart.values_inline {
-        None => session.bytes(&path)?.0,
+        None => session.bytes(&path()?)?.0,
         Some(inline) => {
             let merged = if mode == "replace" {
                 inline.clone()
             } else {
-                let (file, _) = session.document(&path)?;
+                let (file, _) = session.document(&path()?)?;
                 let (mut base, over) = if mode == "override" { (file, inline.clone()) } else { (inline.clone(), file) };
                 if base.is_null() {
                     base = Datum::mapping(base.origin);
@@ -376,7 +379,8 @@ fn values(run: &Run<'_>, root: &Root<'_>, chart: &Chart, name: &Text, directory:
             text.into_bytes()
         }
     };
-    Ok(Argument::Made { name: format!("{}-kustomize-values.yaml", &**name), content })
+    let last = name.rsplit('/').next().unwrap_or_default();
+    Ok(Argument::Made { name: format!("{last}-kustomize-values.yaml"), content })
 }
 
 /// The resources in what `helm` prints. It may print other things before them.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustc_hash::FxHashMap as HashMap;
 
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::kube::KUSTOMIZATIONS;
 use crate::kustomize::compat::{Construct, Met};
 use crate::kustomize::diags::{Failure, codes, unreadable};
 use crate::kustomize::file::Kustomization;
@@ -306,7 +307,13 @@ impl<'a> Session<'a> {
         if let Some(known) = locked(&self.listings).get(directory) {
             return known.clone();
         }
-        let names = self.tree.list(directory).into_iter().map(|entry| (entry.name, entry.kind)).collect();
+        let names: HashMap<_, _> =
+            self.tree.list(directory).into_iter().map(|entry| (entry.name, entry.kind)).collect();
+        // A directory that may be entered and not listed has names all the same.
+        if names.is_empty() && !self.tree.is_listable(directory) {
+            let known = KUSTOMIZATIONS.into_iter().filter(|name| self.tree.has_file(&join(directory, name)));
+            return Arc::new(known.map(|name| (name.to_owned(), Kind::File)).collect());
+        }
         locked(&self.listings).entry(directory.to_owned()).or_insert(Arc::new(names)).clone()
     }
 

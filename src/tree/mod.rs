@@ -143,7 +143,7 @@ impl Tree {
             Base::Directory(root) => read_from_disk(&root.join(path)),
             Base::Revision(revision) => match self.kind(path) {
                 None => Ok(None),
-                Some(Kind::Link) => match self.resolved(path, MOST_LINKS) {
+                Some(Kind::Link) => match self.resolved(path) {
                     Some(real) => self.read_file(&real),
                     None => Ok(None),
                 },
@@ -188,7 +188,7 @@ impl Tree {
     pub fn real(&self, path: &str) -> Option<(String, Kind)> {
         match self.kind(path)? {
             Kind::Link => {
-                let real = self.resolved(path, MOST_LINKS)?;
+                let real = self.resolved(path)?;
                 let kind = self.kind(&real)?;
                 Some((real, kind))
             }
@@ -207,7 +207,7 @@ impl Tree {
     }
 
     /// A path without links; `None` where it leads out of the tree, to nothing or in circles.
-    fn resolved(&self, path: &str, links_left: usize) -> Option<String> {
+    fn resolved(&self, path: &str) -> Option<String> {
         let revision = match &self.base {
             Base::Nothing => return None,
             Base::Directory(root) => {
@@ -217,19 +217,38 @@ impl Tree {
             }
             Base::Revision(revision) => revision,
         };
-        let mut real = String::new();
-        for part in path.split('/').filter(|part| !part.is_empty()) {
-            let next = join(&real, part);
-            real = match self.kind(&next)? {
-                Kind::Link => {
-                    let target = revision.link(&next)?;
-                    let target = normal(&real, &target).filter(|_| !target.starts_with('/') && links_left > 0)?;
-                    self.resolved(&target, links_left - 1)?
+        let parts = |path: &str| path.split('/').rev().map(str::to_owned).collect::<Vec<_>>();
+        let (mut real, mut open, mut links) = (String::new(), parts(path), 0);
+        while let Some(part) = open.pop() {
+            match &*part {
+                "" | "." => {}
+                // What a link leads to has a parent of its own.
+                ".." if real.is_empty() => return None,
+                ".." => real.truncate(real.rfind('/').unwrap_or(0)),
+                part => {
+                    let next = join(&real, part);
+                    if self.kind(&next)? == Kind::Link {
+                        let target = revision.link(&next).filter(|target| !target.starts_with('/'))?;
+                        links += 1;
+                        if links > MOST_LINKS {
+                            return None;
+                        }
+                        open.extend(parts(&target));
+                    } else {
+                        real = next;
+                    }
                 }
-                _ => next,
-            };
+            }
         }
         Some(real)
+    }
+
+    /// What the object store of a revision could not give, if anything: then what was read is not all there is.
+    pub fn fault(&self) -> Option<String> {
+        match &self.base {
+            Base::Revision(revision) => revision.fault(),
+            _ => None,
+        }
     }
 
     /// The text of a file, entered into the source map. `None` where there is no file, or where it cannot be used, which
@@ -260,6 +279,14 @@ impl Tree {
                     format!("`{path}` is not UTF-8 text: see line {line}"),
                 )))
             }
+        }
+    }
+
+    /// Whether the names in a directory can be read.
+    pub fn is_listable(&self, directory: &str) -> bool {
+        match &self.base {
+            Base::Directory(root) => std::fs::read_dir(root.join(directory)).is_ok(),
+            _ => true,
         }
     }
 

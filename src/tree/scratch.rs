@@ -1,11 +1,14 @@
 //! A directory for files that another program is to read; it is gone when it goes out of scope.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::tree::{ReadError, Tree};
+use crate::tree::{Kind, ReadError, Tree, join};
+
+/// Directories within directories, links followed: none that is meant has more.
+const DEEPEST: usize = 64;
 
 /// A directory of one's own among the temporary files.
 #[derive(Debug)]
@@ -22,8 +25,13 @@ impl Scratch {
         self.0.path()
     }
 
-    /// Writes a file, with the directories on the way to it; where that is on disk.
+    /// Writes a file, with the directories on the way to it; where that is on disk. Names that lead out of the directory
+    /// are refused.
     pub fn write(&self, name: &str, content: &[u8]) -> io::Result<PathBuf> {
+        let is_below = |part: Component<'_>| matches!(part, Component::Normal(_));
+        if !Path::new(name).components().all(is_below) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("`{name}` is no name of a file")));
+        }
         let path = self.path().join(name);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
@@ -33,21 +41,48 @@ impl Scratch {
     }
 
     /// Where a file or directory of a tree is on disk. What is there only in a revision or in memory is written into
-    /// `folder` below this directory, under its own name.
+    /// `folder` below this directory, under its own name and with links followed.
     pub fn on_disk(&self, tree: &Tree, path: &str, folder: &str) -> Result<PathBuf, ReadError> {
         if let Some(root) = tree.root() {
             return Ok(root.join(path));
         }
         let name = path.rsplit('/').next().unwrap_or(path);
-        let mut files = tree.files(path);
-        if files.is_empty() {
-            files.push(path.to_owned());
+        let target = format!("{folder}/{name}");
+        self.copy(tree, path, &target, DEEPEST)?;
+        Ok(self.path().join(target))
+    }
+
+    fn copy(&self, tree: &Tree, path: &str, target: &str, depth: usize) -> Result<(), ReadError> {
+        let missing = |why: &str| ReadError::Io(io::Error::new(io::ErrorKind::NotFound, format!("`{path}` {why}")));
+        match tree.real(path) {
+            _ if depth == 0 => Err(missing("leads deeper than any real directory")),
+            None => Err(missing("leads to nothing")),
+            Some((real, Kind::Directory)) => tree.list(&real).into_iter().try_for_each(|entry| {
+                self.copy(tree, &join(&real, &entry.name), &join(target, &entry.name), depth - 1)
+            }),
+            Some((real, _)) => {
+                let content = tree.read_file(&real)?.ok_or_else(|| missing("is not there"))?;
+                self.write(target, &content)?;
+                Ok(())
+            }
         }
-        for file in files {
-            let content = tree.read(&file)?.unwrap_or_default();
-            let below = file.strip_prefix(path).unwrap_or_default();
-            self.write(&format!("{folder}/{name}{below}"), &content)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_written_outside() -> io::Result<()> {
+        let scratch = Scratch::new()?;
+        for name in ["../a", "/tmp/a", "a/../../b", "a/./../../b"] {
+            assert!(
+                scratch.write(name, b"x").is_err_and(|error| error.kind() == io::ErrorKind::InvalidInput),
+                "{name}"
+            );
         }
-        Ok(self.path().join(folder).join(name))
+        assert_eq!(std::fs::read(scratch.write("a/b", b"x")?)?, b"x");
+        Ok(())
     }
 }

@@ -230,6 +230,21 @@ fn a_revision_is_built_from_the_object_store() {
     assert!(all.stderr.contains("Git LFS pointer"), "{}", all.stderr);
     let blame = repository.run(&["blame", "overlays/dev", "--rev", "HEAD", "--field", "data.key"]).exits(0);
     assert!(blame.stdout.contains("# base/a.yaml:6"), "{}", blame.stdout);
+    // A link below a link has the parent of where it leads, and circles end.
+    repository.write("real/deep/a.yaml", MAP);
+    repository.write("real/a.yaml", &MAP.replace("old", "right"));
+    repository.write("links/a.yaml", &MAP.replace("old", "wrong"));
+    repository.write("links/kustomization.yaml", "resources: [r.yaml]\n");
+    repository.write("circles/kustomization.yaml", "resources: [d/a26]\n");
+    let script = "ln -s ../real/deep links/dl; ln -s dl/../a.yaml links/r.yaml; mkdir circles/d; cd circles/d; ln -s . a0; \
+        n=0; while [ $n -lt 26 ]; do m=$((n + 1)); ln -s a$n/a$n a$m; n=$m; done";
+    let linked = std::process::Command::new("sh").args(["-ec", script]).current_dir(repository.path()).status();
+    assert!(linked.is_ok_and(|status| status.success()));
+    git(&repository, &["add", "--all"]);
+    git(&repository, &["commit", "--quiet", "--message", "links"]);
+    let flags = ["--rev", "HEAD", "--load-restrictor", "LoadRestrictionsNone"];
+    assert!(repository.run(&[&["build", "links"][..], &flags].concat()).exits(0).stdout.contains("key: right"));
+    repository.run(&["build", "circles", "--rev", "HEAD"]).exits(3).says("d/a26");
     repository.run(&["build", "overlays/dev", "--rev", "nothing"]).exits(2).says("no revision `nothing`");
     repository.run(&["build", "overlays/other", "--rev", "HEAD"]).exits(3).says("has no directory `overlays/other`");
     repository.run(&["build", "../..", "--rev", "HEAD"]).exits(2).says("outside of the repository");
@@ -256,6 +271,11 @@ fn charts_are_rendered_by_the_users_helm_when_asked_to() {
     assert!(run.stdout.contains("namespace: shop") && run.stdout.contains("name: p-web"), "{}", run.stdout);
     assert!(run.stdout.contains(r#"{"extra":{"b":[true]},"port":80,"replicas":3}"#), "{}", run.stdout);
     repository.run(&["build", "overlay"]).exits(3).says("--enable-helm");
+    repository.write("base/kustomization.yaml", "helmCharts: [{name: web, releaseName: --post-renderer=/bin/sh}]\n");
+    repository.run(&[&["build", "overlay"][..], &flags].concat()).exits(3).says("is no name");
+    repository
+        .write("other/kustomization.yaml", "helmGlobals: {chartHome: ../base/charts}\nhelmCharts: [{name: web}]\n");
+    repository.run(&[&["build", "other"][..], &flags].concat()).exits(3).says("lies outside of the directory");
     repository.write("base/kustomization.yaml", "helmCharts: [{name: other, repo: 'https://charts.example.com'}]\n");
     repository.run(&[&["build", "overlay"][..], &flags].concat()).exits(3).says("helm pull");
     repository.run(&["build", "overlay", "--enable-helm", "--helm-command", "/no/helm"]).exits(3).says("helm pull");
@@ -295,4 +315,26 @@ fn what_kustomize_passes_over_is_noted() {
     {
         assert!(told.iter().any(|message| message.contains(part)), "{part}: {told:#?}");
     }
+}
+
+#[test]
+fn a_revision_with_holes_is_no_smaller_revision() {
+    let repository = Repository::empty();
+    for overlay in ["a", "b"] {
+        repository.write(&format!("overlays/{overlay}/kustomization.yaml"), "resources: [m.yaml]\n");
+        repository.write(&format!("overlays/{overlay}/m.yaml"), &MAP.replace("old", overlay));
+    }
+    git(&repository, &["init", "--quiet"]);
+    git(&repository, &["add", "--all"]);
+    git(&repository, &["commit", "--quiet", "--message", "first"]);
+    let hash = std::process::Command::new("git")
+        .args(["rev-parse", "HEAD:overlays/b"])
+        .current_dir(repository.path())
+        .output();
+    let hash = hash.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
+    repository.remove(&format!(".git/objects/{}/{}", &hash[..2], &hash[2..]));
+    repository.run(&["build", "--all", "--rev", "HEAD", "."]).exits(4).says("the revision cannot be read");
+    repository.run(&["build", "overlays/b", "--rev", "HEAD"]).exits(4).says("the revision cannot be read");
+    repository.run(&["waves", "--live-rev", "HEAD"]).exits(4).says("the revision cannot be read");
+    repository.run(&["build", "overlays/a", "--rev", "HEAD"]).exits(0).prints("key: a");
 }

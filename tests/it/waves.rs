@@ -102,5 +102,14 @@ fn a_revision_says_what_is_live() {
     assert_eq!(tasks(&run), ["Sync 0 apply ConfigMap a", "Sync 1 prune ConfigMap b"]);
     let all = repository.run(&["waves", "--live-rev", "HEAD"]).exits(0);
     assert_eq!(all.stdout.matches("prune").count(), 1, "{}", all.stdout);
+    repository.run(&["waves", "overlays/dev/all.yaml", "--live-rev", "HEAD"]).exits(0).prints("prune ConfigMap b");
+    repository.write("plain/a.yaml", &map("a", "0"));
+    repository.run(&["waves", "--live", "plain"]).exits(2).says("several overlays");
+    repository.run(&["waves", "-", "--live-rev", "HEAD"]).exits(2).says("`-` is read once");
+    repository.remove("overlays/dev/kustomization.yaml");
+    let gone = repository.run(&["waves", "overlays", "--live-rev", "HEAD"]).exits(0);
+    gone.says("`overlays/dev` is only in what is live");
+    std::fs::write(repository.path().join("plain/b.yaml"), b"\xff").unwrap_or_else(|error| panic!("{error}"));
+    repository.run(&["waves", "plain"]).exits(3).says("is not UTF-8 text");
     repository.run(&["waves", "--live-rev", "nothing"]).exits(2).says("no revision `nothing`");
 }
