@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::build::{Built, Version, release, worth_telling};
 use crate::cli::helm::Flags;
 use crate::cli::place::{Place, inside};
 use crate::cli::terminal::{Failure, Terminal};
-use crate::cli::{EXIT_CODES, Exit};
+use crate::cli::{EXIT_CODES, Exit, Format};
 use crate::kustomize::{Options, Resource, Setter, Step, blame, narrowed};
 
 /// Show which file and line set each line of a build
@@ -39,15 +39,6 @@ pub(super) struct Blame {
     rev: Option<String>,
     #[command(flatten)]
     helm: Flags,
-}
-
-/// How to print.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// YAML with comments.
-    Human,
-    /// One object, for tools.
-    Json,
 }
 
 impl Blame {

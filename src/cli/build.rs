@@ -13,7 +13,7 @@ use crate::cli::place::Place;
 use crate::cli::terminal::{Failure, Terminal};
 use crate::cli::{EXIT_CODES, Exit};
 use crate::diag::Diagnostics;
-use crate::kustomize::{self, Caches, Finished, Options, Origins, Release, Session};
+use crate::kustomize::{self, Caches, Finished, Options, Origins, Release};
 use crate::source::SourceMap;
 
 /// Build a kustomization as `kustomize build` does
@@ -96,7 +96,7 @@ pub(super) fn release(place: &Place, flag: Option<Version>) -> Result<Release, F
     };
     let release = Release::ALL.into_iter().find(|release| release.name() == name.text);
     release.ok_or_else(|| {
-        let path = path.strip_prefix(&*place.base).map_or(&*path, |path| path.trim_start_matches('/'));
+        let path = place.shown(&path);
         let message = format!("{path}:{}:{}: `kustomizeVersion: {}` is not known", name.line, name.column, name.text);
         let known: Vec<_> = Release::ALL.into_iter().map(Release::name).collect();
         Failure::told(Exit::Input, message).with_help(format!("must be {}", known.join(" or ")))
@@ -116,9 +116,8 @@ pub(super) struct Built {
 impl Built {
     /// Builds the directory of a place.
     pub(super) fn of(place: &Place, options: Options, flags: &Flags) -> Self {
-        let program = Program::new(&flags.helm_command, &place.tree);
-        let run = |call: &kustomize::Command| program.run(call);
-        let session = Session::new(&place.tree, &place.base, SourceMap::default(), options).with_helm(flags.helm(&run));
+        let program = Program::new(flags, &place.tree);
+        let session = place.session(options, &program);
         let built = kustomize::build(&session, &place.directory);
         let Finished { sources, mut diagnostics, origins, caches, .. } = session.finish();
         let build = built.map_err(|failure| diagnostics.push(*failure)).ok();
@@ -137,10 +136,8 @@ pub(super) struct Builds {
 impl Builds {
     /// Builds directories of a place side by side; what they share is built once.
     pub(super) fn of(place: &Place, roots: &[String], options: Options, flags: &Flags) -> Self {
-        let program = Program::new(&flags.helm_command, &place.tree);
-        let run = |call: &kustomize::Command| program.run(call);
-        let options = Options { shared: roots.len() > 1, ..options };
-        let session = Session::new(&place.tree, &place.base, SourceMap::default(), options).with_helm(flags.helm(&run));
+        let program = Program::new(flags, &place.tree);
+        let session = place.session(Options { shared: roots.len() > 1, ..options }, &program);
         let built: Vec<_> = roots.par_iter().map(|root| kustomize::build(&session, root)).collect();
         let Finished { sources, mut diagnostics, .. } = session.finish();
         let builds = built.into_iter().map(|built| built.map_err(|failure| diagnostics.push(*failure)).ok()).collect();

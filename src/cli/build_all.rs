@@ -9,9 +9,8 @@ use crate::cli::helm::{Flags, Program};
 use crate::cli::place::Place;
 use crate::cli::terminal::{Failure, Terminal, counted};
 use crate::diag::Diagnostic;
-use crate::kustomize::{self, Finished, Options, Session};
+use crate::kustomize::{self, Finished, Options};
 use crate::layout;
-use crate::source::SourceMap;
 
 /// Builds every overlay root below a directory into a folder, or into one stream in the order of the paths.
 pub(super) fn run(
@@ -22,11 +21,9 @@ pub(super) fn run(
     flags: &Flags,
     terminal: &mut Terminal,
 ) -> Result<Exit, Failure> {
-    let Place { tree, directory: start, repository, base } = place;
-    let program = Program::new(&flags.helm_command, tree);
-    let run = |call: &kustomize::Command| program.run(call);
-    let options = Options { shared: true, ..options };
-    let session = Session::new(tree, base, SourceMap::default(), options).with_helm(flags.helm(&run));
+    let Place { tree, directory: start, repository, .. } = place;
+    let program = Program::new(flags, tree);
+    let session = place.session(Options { shared: true, ..options }, &program);
     let roots = layout::roots(tree, repository, start, |path| session.text_of(path));
     place.is_whole()?;
     if roots.is_empty() {

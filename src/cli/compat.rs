@@ -10,7 +10,6 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::kustomize::compat::{ALL, Construct, Effect, NEWEST, OLDEST};
 use crate::kustomize::{self, Options, Release, Session};
 use crate::layout;
-use crate::source::SourceMap;
 
 /// A line of the list: where, and what about it.
 type Line = (String, usize, usize, String);
@@ -23,12 +22,8 @@ pub(super) fn run(
     flags: &Flags,
     terminal: &mut Terminal,
 ) -> Result<Exit, Failure> {
-    let program = Program::new(&flags.helm_command, &place.tree);
-    let helm = |call: &kustomize::Command| program.run(call);
-    let session = |options: Options| {
-        let session = Session::new(&place.tree, &place.base, SourceMap::default(), options);
-        session.with_helm(flags.helm(&helm))
-    };
+    let program = Program::new(flags, &place.tree);
+    let session = |options: Options| place.session(options, &program);
     let options = Options { release: Release::V5_8_1, shared: true, ..options };
     let reference = session(Options { compat: true, ..options });
     let roots = if all {
@@ -47,11 +42,7 @@ pub(super) fn run(
     let text = |session: &Session<'_>, root: &String| -> Result<String, Box<Diagnostic>> {
         kustomize::build(session, root).and_then(|build| build.text())
     };
-    let shown = |root: &str| match root.strip_prefix(&place.base).map(|rest| rest.trim_start_matches('/')) {
-        Some("") => ".".to_owned(),
-        Some(rest) => rest.to_owned(),
-        None => root.to_owned(),
-    };
+    let shown = |root: &str| place.shown(root).to_owned();
     let mut lines: BTreeSet<Line> = BTreeSet::new();
     let mut failures = Diagnostics::default();
     for root in &roots {

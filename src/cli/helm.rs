@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use clap::Args;
 
-use crate::kustomize::{Argument, Command, Helm};
+use crate::kustomize::{Argument, Command, Helm, Runner};
 use crate::program;
 use crate::tree::{Scratch, Tree};
 
@@ -14,47 +14,46 @@ use crate::tree::{Scratch, Tree};
 pub(super) struct Flags {
     /// Render the Helm charts that kustomizations name, with the `helm` program; charts must lie in the repository
     #[arg(long)]
-    pub(super) enable_helm: bool,
+    enable_helm: bool,
     /// The `helm` program
     #[arg(long, value_name = "PATH", default_value = "helm")]
-    pub(super) helm_command: String,
+    helm_command: String,
     /// API versions that charts may ask for
     #[arg(long, value_name = "VERSION")]
-    pub(super) helm_api_versions: Vec<String>,
+    helm_api_versions: Vec<String>,
     /// Version of Kubernetes that charts may ask for
     #[arg(long, value_name = "VERSION", default_value = "", hide_default_value = true)]
-    pub(super) helm_kube_version: String,
+    helm_kube_version: String,
     /// Have `helm` print debug output where it fails
     #[arg(long)]
-    pub(super) helm_debug: bool,
-}
-
-impl Flags {
-    /// What a build is to know of Helm; `None` where charts are not to be rendered.
-    pub(super) fn helm<'a>(&self, run: &'a (dyn Fn(&Command) -> Result<String, String> + Sync)) -> Option<Helm<'a>> {
-        self.enable_helm.then(|| Helm {
-            api_versions: self.helm_api_versions.clone(),
-            kube_version: self.helm_kube_version.clone(),
-            debug: self.helm_debug,
-            run,
-        })
-    }
+    helm_debug: bool,
 }
 
 /// Runs `helm`. Each call has a directory of its own for what is made for it.
 pub(super) struct Program<'a> {
-    command: &'a str,
+    flags: &'a Flags,
     tree: &'a Tree,
     version: OnceLock<Result<(), String>>,
 }
 
 impl<'a> Program<'a> {
-    pub(super) fn new(command: &'a str, tree: &'a Tree) -> Self {
-        Self { command, tree, version: OnceLock::new() }
+    pub(super) fn new(flags: &'a Flags, tree: &'a Tree) -> Self {
+        Self { flags, tree, version: OnceLock::new() }
     }
 
-    /// What `helm` prints.
-    pub(super) fn run(&self, call: &Command) -> Result<String, String> {
+    /// What a build is to know of Helm; `None` where charts are not to be rendered.
+    pub(super) fn helm(&self) -> Option<Helm<'_>> {
+        self.flags.enable_helm.then(|| Helm {
+            api_versions: self.flags.helm_api_versions.clone(),
+            kube_version: self.flags.helm_kube_version.clone(),
+            debug: self.flags.helm_debug,
+            runner: self,
+        })
+    }
+}
+
+impl Runner for Program<'_> {
+    fn run(&self, call: &Command) -> Result<String, String> {
         let scratch = Scratch::new().map_err(|error| format!("no temporary directory can be made: {error}"))?;
         let home =
             call.config_home.clone().map_or_else(|| scratch.path().join("helm").into_os_string(), OsString::from);
@@ -69,14 +68,16 @@ impl<'a> Program<'a> {
             ("HELM_DATA_HOME", below("/.data")),
         ];
         let helm = |arguments: &[OsString]| {
-            program::output(self.command, arguments, &variables).map_err(|error| error.to_string())
+            program::output(&self.flags.helm_command, arguments, &variables).map_err(|error| error.to_string())
         };
         self.version.get_or_init(|| supported(&helm(&["version".into(), "--short".into()])?)).clone()?;
         let arguments: Result<Vec<_>, _> =
             call.arguments.iter().enumerate().map(|(at, argument)| self.argument(argument, at, &scratch)).collect();
         helm(&arguments?)
     }
+}
 
+impl Program<'_> {
     /// An argument as `helm` gets it: a file of a revision lies nowhere on disk yet.
     fn argument(&self, argument: &Argument, at: usize, scratch: &Scratch) -> Result<OsString, String> {
         match argument {

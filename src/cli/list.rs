@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::cli::terminal::{Failure, Terminal};
-use crate::cli::{Exit, root_of};
+use crate::cli::{Exit, Format, root_of};
 use crate::pipeline::Workspace;
 use crate::render::{Overview, Templates, overview};
 
@@ -15,14 +15,6 @@ pub(super) struct List {
     /// How to print them
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    /// A table
-    Human,
-    /// One object: {"version": 1, "services": […]}
-    Json,
 }
 
 impl List {

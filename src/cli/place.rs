@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::Exit;
+use crate::cli::helm::Program;
 use crate::cli::root_of;
 use crate::cli::terminal::Failure;
 use crate::git::{GitError, Revision};
+use crate::kustomize::{Options, Session};
+use crate::source::SourceMap;
 use crate::tree::{Tree, normal};
 
 /// A directory in a tree.
@@ -78,6 +81,20 @@ impl Place {
             return Err(Failure::told(Exit::Input, message));
         }
         Ok(place)
+    }
+
+    /// A session of builds in the tree.
+    pub(super) fn session<'a>(&'a self, options: Options, program: &'a Program<'_>) -> Session<'a> {
+        Session::new(&self.tree, &self.base, SourceMap::default(), options).with_helm(program.helm())
+    }
+
+    /// A path of the tree as people see it.
+    pub(super) fn shown<'p>(&self, path: &'p str) -> &'p str {
+        if path == self.base {
+            return ".";
+        }
+        let below = path.strip_prefix(&*self.base).filter(|_| !self.base.is_empty());
+        below.and_then(|below| below.strip_prefix('/')).unwrap_or(path)
     }
 
     /// Whether a file stands there, of which only some commands make something.

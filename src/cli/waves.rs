@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Value, json};
 
 use crate::argo::{self, Action, Sync, Task};
@@ -11,7 +11,7 @@ use crate::cli::build::{Builds, release, worth_telling};
 use crate::cli::helm::Flags;
 use crate::cli::place::Place;
 use crate::cli::terminal::{Failure, Terminal};
-use crate::cli::{EXIT_CODES, Exit};
+use crate::cli::{EXIT_CODES, Exit, Format};
 use crate::diag::Diagnostics;
 use crate::kube::KUSTOMIZATIONS;
 use crate::kustomize::{self, Options};
@@ -50,15 +50,6 @@ pub(super) struct Waves {
     format: Format,
     #[command(flatten)]
     helm: Flags,
-}
-
-/// How to print.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// A list by phase and wave.
-    Human,
-    /// One object, for tools.
-    Json,
 }
 
 /// Objects that are synced together.
@@ -159,10 +150,8 @@ impl Waves {
         place.is_whole()?;
         terminal.report(&worth_telling(&diagnostics), &sources);
         let unit = |(root, build): (&String, Option<kustomize::Build>)| {
-            let shown = root.strip_prefix(&place.base).map_or(&**root, |rest| rest.trim_start_matches('/'));
-            let shown = if shown.is_empty() { "." } else { shown };
             let objects = build?.resources.iter().map(|resource| resource.root.clone()).collect();
-            Some(Unit { path: Some(shown.to_owned()), objects })
+            Some(Unit { path: Some(place.shown(root).to_owned()), objects })
         };
         Ok(roots.iter().zip(builds).map(unit).collect())
     }
@@ -173,7 +162,7 @@ fn read(place: &Place, files: Vec<String>) -> Result<Vec<(String, String)>, Fail
     let mut texts = Vec::new();
     for file in files {
         let text = place.tree.text(&file).map_err(|failure| Failure::told(Exit::Input, failure.message.clone()))?;
-        let shown = file.strip_prefix(&place.base).map_or(&*file, |rest| rest.trim_start_matches('/')).to_owned();
+        let shown = place.shown(&file).to_owned();
         let Some(text) = text else {
             return Err(Failure::told(Exit::Input, format!("`{shown}` leads to nothing")));
         };

@@ -25,8 +25,14 @@ pub struct Helm<'a> {
     pub kube_version: String,
     /// `--helm-debug`
     pub debug: bool,
+    /// Who starts it.
+    pub runner: &'a dyn Runner,
+}
+
+/// One that starts `helm`.
+pub trait Runner: Sync {
     /// Runs `helm` with arguments; gives what it prints, or says why it does not.
-    pub run: &'a (dyn Fn(&Command) -> Result<String, String> + Sync),
+    fn run(&self, call: &Command) -> Result<String, String>;
 }
 
 impl std::fmt::Debug for Helm<'_> {
@@ -331,7 +337,7 @@ pub(super) fn rendered(
     ];
     arguments.extend(flags.into_iter().filter(|(given, _)| *given).map(|(_, flag)| word(flag)));
     let config_home = globals.config_home.as_ref().map(|home| home.to_string());
-    let printed = (helm.run)(&Command { arguments, config_home }).map_err(|why| {
+    let printed = helm.runner.run(&Command { arguments, config_home }).map_err(|why| {
         let message = format!("the chart `{}` cannot be rendered: {why}", &**name);
         failure(&codes::PLUGIN, message, chart.origin, "this chart")
     })?;

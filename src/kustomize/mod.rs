@@ -50,7 +50,7 @@ use crate::yaml::print;
 pub use blame::{Place, Setter, blame, narrowed};
 pub use diags::codes;
 pub use file::FIELDS;
-pub use helm::{Argument, Command, Helm};
+pub use helm::{Argument, Command, Helm, Runner};
 pub use origin::{Origins, Step};
 pub use release::Release;
 pub use resource::{Id, Resource};
