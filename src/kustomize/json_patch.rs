@@ -10,7 +10,7 @@ use crate::kustomize::origin::Step;
 use crate::kustomize::resource::Resource;
 use crate::source::{Change, Origin};
 use crate::yaml::data::{Content, Datum, Quoting, Tag};
-use crate::yaml::print::{Printed, float_g, typed};
+use crate::yaml::print::{Printed, float_g, reads_as_string, typed};
 use crate::yaml::{json, plain_tag};
 
 /// A list of operations.
@@ -141,7 +141,7 @@ fn from_json(value: Printed<'_>, origin: Origin) -> Datum {
 fn string(text: &str, origin: Origin) -> Datum {
     let quoting = if text.contains('\n') {
         Quoting::Literal
-    } else if plain_tag(text) == Tag::Str {
+    } else if plain_tag(text) == Tag::Str && reads_as_string(text) {
         Quoting::Plain
     } else {
         Quoting::Double

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::kube::KUSTOMIZATIONS;
-use crate::source::FileId;
+use crate::source::{FileId, Origin};
 use crate::tree::{Tree, join, normal};
 use crate::yaml::data::Datum;
 use crate::yaml::load;
@@ -46,8 +46,10 @@ pub fn roots(
     if !overlays.is_empty() {
         return overlays;
     }
+    // One that cannot be read is a root too, so that its build says why.
+    let nothing = || Datum::null(Origin::NONE);
     let read: Vec<(&String, Datum)> =
-        folders.iter().filter_map(|folder| Some((folder, document(&files, &text, folder)?))).collect();
+        folders.iter().map(|folder| (folder, document(&files, &text, folder).unwrap_or_else(nothing))).collect();
     let included: BTreeSet<String> = read
         .iter()
         .flat_map(|(folder, file)| {
@@ -113,5 +115,6 @@ mod tests {
         assert_eq!(found(&[base, overlay, other, application]), ["b/prod"]);
         assert_eq!(found(&[base, overlay, other]), ["a/overlays/dev"]);
         assert_eq!(found(&[base, other]), ["b/prod"]);
+        assert_eq!(found(&[base, other, ("c/kustomization.yaml", "resources: [")]), ["b/prod", "c"]);
     }
 }
