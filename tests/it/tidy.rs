@@ -53,7 +53,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("clap_complete", &["cli/completions.rs"]),
     ("clap_mangen", &["cli/man.rs"]),
     ("anstream", &["cli/terminal.rs"]),
-    ("strsim", &["diag.rs"]),
+    ("strsim", &["diag/mod.rs"]),
     ("similar", &["cli/render.rs"]),
     ("sha2", &["render/engine.rs", "kustomize/finish.rs"]),
     ("regex", &["kustomize/select.rs"]),

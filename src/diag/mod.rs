@@ -2,7 +2,11 @@
 //!
 //! A stage pushes facts; the wording stands in that stage's own `diags` module. Nothing here prints.
 
+mod finding;
+
 use crate::source::{Move, Span};
+
+pub use finding::{About, By, Excused, Finding, Outcome, Rule, Suppressed};
 
 /// How bad a diagnostic is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
