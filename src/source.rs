@@ -172,6 +172,11 @@ impl SourceMap {
         &self.files[(id.0 - self.first) as usize]
     }
 
+    /// Every file with its text, in the order in which they were read.
+    pub fn all(&self) -> impl Iterator<Item = (FileId, &str)> {
+        self.files.iter().zip(self.first..).map(|(file, id)| (FileId(id), &*file.text))
+    }
+
     /// Line and column of a byte offset.
     pub fn position(&self, file: FileId, offset: u32) -> Position {
         position_in(&self.file(file).text, offset as usize)

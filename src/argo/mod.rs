@@ -7,3 +7,7 @@ mod order;
 
 pub use manifests::{codes, manifests};
 pub use order::{Action, Phase, Sync, Task, tasks};
+
+/// What is found of Argo CD's own objects.
+#[derive(Clone, Debug, Default)]
+pub struct Found {}

@@ -160,6 +160,7 @@ impl<'a> Run<'a> {
         };
         let (document, _) = session.document(path)?;
         let mut file = Kustomization::decode(&document, &mut |diagnostic| session.warn(diagnostic))?;
+        file.document = Arc::new(document);
         file.name = KUSTOMIZATIONS.into_iter().find(|name| path.ends_with(name)).unwrap_or_default();
         Ok(file)
     }

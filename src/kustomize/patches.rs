@@ -237,7 +237,9 @@ fn merge_into(
     let wipes = wipes_annotations(&patch);
     let title = resource.title().into_owned();
     let chained = |failure: Failure| Box::new(failure.help(format!("it is merged into {title}")));
-    if merge(&mut resource.root, patch, openapi, run.session).map_err(chained)? == Merged::Deleted {
+    if merge(&mut resource.root, patch, openapi, run.session, &mut resource.removed).map_err(chained)?
+        == Merged::Deleted
+    {
         return Ok(Merged::Deleted);
     }
     if wipes {
