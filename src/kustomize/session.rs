@@ -76,6 +76,8 @@ pub struct Session<'a> {
     diagnostics: Mutex<Diagnostics>,
     met: Mutex<Vec<Met>>,
     uses: Mutex<Uses>,
+    /// Entries of kustomizations, with what to say of those that fit nothing.
+    tried: Mutex<HashMap<Origin, Option<Diagnostic>>>,
 }
 
 /// The files and directories that each directory names; whether it is a directory stands beside its path.
@@ -147,6 +149,7 @@ impl<'a> Session<'a> {
             diagnostics: Mutex::default(),
             met: Mutex::default(),
             uses: Mutex::default(),
+            tried: Mutex::default(),
         }
     }
 
@@ -180,10 +183,15 @@ impl<'a> Session<'a> {
             })
             .collect();
         kustomizations.sort_by(|a, b| a.directory.cmp(&b.directory));
+        let mut diagnostics = self.diagnostics.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let tried = self.tried.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut vain: Vec<_> = tried.into_values().flatten().collect();
+        vain.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
+        vain.into_iter().for_each(|diagnostic| diagnostics.push(diagnostic));
         Finished {
             kustomizations,
             sources: self.sources.into_inner().unwrap_or_else(PoisonError::into_inner),
-            diagnostics: self.diagnostics.into_inner().unwrap_or_else(PoisonError::into_inner),
+            diagnostics,
             origins: self.origins,
             met: self.met.into_inner().unwrap_or_else(PoisonError::into_inner),
             caches: Caches { _texts: self.texts, _manifests: self.manifests, _bases: self.bases },
@@ -201,6 +209,17 @@ impl<'a> Session<'a> {
     /// Something that does not stop the build.
     pub(super) fn warn(&self, diagnostic: Diagnostic) {
         locked(&self.diagnostics).push(diagnostic);
+    }
+
+    /// An entry of a kustomization was tried on what there is. Where it never fits anything, in no overlay that includes it,
+    /// its diagnostic is kept.
+    pub(super) fn tries(&self, entry: Origin, fits: bool, diagnostic: impl FnOnce() -> Diagnostic) {
+        let mut tried = locked(&self.tried);
+        if fits {
+            tried.insert(entry, None);
+        } else {
+            tried.entry(entry).or_insert_with(|| Some(diagnostic()));
+        }
     }
 
     /// Comes by something that other releases treat otherwise.

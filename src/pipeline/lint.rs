@@ -297,9 +297,10 @@ impl Gathered {
         let kustomizations = self
             .kustomizations
             .iter()
-            .filter_map(|file| {
-                let reach = files.get(&file.directory)?.clone();
-                Some((&*file.document, file.directory.clone(), reach))
+            .map(|file| {
+                // One that no overlay is made of, since what includes it does not build, is judged by itself.
+                let reach = files.get(&file.directory).cloned().unwrap_or_default();
+                (&*file.document, file.directory.clone(), reach)
             })
             .collect();
         Subject::new(Parts {
@@ -313,6 +314,8 @@ impl Gathered {
             unused: &self.unused,
             external: self.external(),
             files,
+            origins: &self.origins,
+            sources: &self.sources,
         })
     }
 
@@ -363,8 +366,6 @@ pub fn judge(gathered: &mut Gathered, rules: &Rules<'_>) -> Outcome {
         subject: &subject,
         book: rules.book,
         active: &active,
-        origins: &gathered.origins,
-        sources: &gathered.sources,
         settings,
         today: rules.today,
         trusts: rules.trusts,

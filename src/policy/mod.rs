@@ -27,8 +27,6 @@ use rayon::prelude::*;
 
 use crate::catalog::Catalog;
 use crate::diag::{By, Diagnostic, Finding, Suppressed};
-use crate::kustomize::Origins;
-use crate::source::SourceMap;
 use place::Places;
 use suppress::Suppressions;
 
@@ -51,10 +49,6 @@ pub struct Request<'a> {
     pub book: &'a Policybook,
     /// By which policies.
     pub active: &'a [Active<'a>],
-    /// Who set what.
-    pub origins: &'a Origins,
-    /// The files.
-    pub sources: &'a SourceMap,
     /// Whose settings and waivers hold.
     pub settings: Option<&'a Catalog>,
     /// `YYYY-MM-DD`, for what holds until a day; empty: everything still holds.
@@ -72,9 +66,10 @@ const IN_BASELINE: &str = "it was there when the baseline was written";
 
 /// Judges everything. What could not be judged is told beside the findings.
 pub fn lint(request: &Request<'_>) -> (Vec<Finding>, Vec<Diagnostic>) {
-    let &Request { subject, active, sources, .. } = request;
+    let &Request { subject, active, .. } = request;
+    let sources = subject.sources;
     let (raws, faults) = judge::run(subject, active);
-    let places = Places { subject, origins: request.origins, sources };
+    let places = Places { subject, origins: subject.origins, sources };
     let suppressions = Suppressions::collect(subject, request.settings, sources);
     let is_trusted = |suppression: &suppress::Suppression| match (suppression.by, suppression.span) {
         (By::Comment | By::Annotation, Some(span)) => {
@@ -135,7 +130,7 @@ fn judge_suppressions(request: &Request<'_>, suppressions: &Suppressions) -> Vec
             continue;
         };
         if let (Some(active), Some(span)) = (of(id), suppression.span) {
-            found.push(place::about_suppression(active, message, span, request.sources));
+            found.push(place::about_suppression(active, message, span, request.subject.sources));
         }
     }
     found

@@ -13,8 +13,8 @@ use crate::argo::{Found, Task};
 use crate::catalog::Catalog;
 use crate::diag::Diagnostic;
 use crate::kube::{Selector, group_version, is_cluster_scoped, pod_template};
-use crate::kustomize::Removed;
-use crate::source::Origin;
+use crate::kustomize::{Origins, Removed};
+use crate::source::{Origin, SourceMap};
 use crate::yaml::data::Datum;
 use crate::yaml::json;
 
@@ -214,6 +214,10 @@ pub struct Subject<'a> {
     pub external: External,
     /// The overlays that each file is part of, by the path that people see.
     pub files: HashMap<String, Vec<usize>>,
+    /// Who set what.
+    pub origins: &'a Origins,
+    /// The texts that were read.
+    pub sources: &'a SourceMap,
     pub(super) worlds: Vec<World>,
     tasks: OnceLock<Vec<Vec<Task>>>,
 }
@@ -285,6 +289,10 @@ pub struct Parts<'a> {
     pub external: External,
     /// The overlays that each file is part of, by the path that people see.
     pub files: HashMap<String, Vec<usize>>,
+    /// Who set what.
+    pub origins: &'a Origins,
+    /// The texts that were read.
+    pub sources: &'a SourceMap,
 }
 
 /// An object that came out of a build or a file.
@@ -350,6 +358,8 @@ impl<'a> Subject<'a> {
             unused: parts.unused,
             external: parts.external,
             files: parts.files,
+            origins: parts.origins,
+            sources: parts.sources,
             worlds,
             tasks: OnceLock::new(),
         }
@@ -416,6 +426,13 @@ impl<'a> Subject<'a> {
         let start = self.objects.partition_point(|object| object.overlay < overlay);
         let end = self.objects.partition_point(|object| object.overlay <= overlay);
         &self.objects[start..end]
+    }
+
+    /// What a plain scalar was before the last step that set it, as its file writes it.
+    pub fn replaced(&self, node: &Datum) -> Option<&'a str> {
+        let (file, start) = self.origins.change(node.origin)?.replaced.place()?;
+        let rest = self.sources.file(file).text.get(start as usize..)?;
+        Some(rest.lines().next()?.split(" #").next()?.trim().trim_matches(['"', '\'']))
     }
 
     /// The environments of overlays, in the order of promotion.

@@ -1,8 +1,11 @@
 //! The built-in checks by name. A policy file says which one it uses, with which params; a check knows no ids, severities
 //! or messages of policies, and may serve several.
 
+mod kustomization;
 mod probes;
 mod resources;
+mod suppressions;
+mod weakened;
 
 use crate::policy::report::{Report, Unit, Whole};
 
@@ -19,7 +22,8 @@ pub(super) enum Check {
 pub(super) type Named = (&'static str, Check);
 
 /// Every check, by file.
-const ALL: &[&[Named]] = &[probes::CHECKS, resources::CHECKS];
+const ALL: &[&[Named]] =
+    &[kustomization::CHECKS, probes::CHECKS, resources::CHECKS, suppressions::CHECKS, weakened::CHECKS];
 
 fn all() -> impl Iterator<Item = &'static Named> {
     ALL.iter().copied().flatten()
