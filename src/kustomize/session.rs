@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap as HashMap;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::kube::KUSTOMIZATIONS;
 use crate::kustomize::compat::{Construct, Met};
+use crate::kustomize::decode::Text;
 use crate::kustomize::diags::{Failure, codes, unreadable};
 use crate::kustomize::file::Kustomization;
 use crate::kustomize::helm::Helm;
@@ -238,9 +239,18 @@ impl<'a> Session<'a> {
         path.strip_prefix(&*self.base).unwrap_or(path)
     }
 
-    /// A text that stands in no file of its own, such as a patch within a kustomization.
+    /// A text that stands in no file of the tree.
     pub(super) fn add_text(&self, path: &str, text: &str) -> FileId {
         locked(&self.sources).add(path, text)
+    }
+
+    /// A text within a kustomization, such as a patch.
+    pub(super) fn add_within(&self, text: &Text) -> FileId {
+        let mut sources = locked(&self.sources);
+        match text.origin.place() {
+            Some((file, offset)) => sources.add_within(file, offset, text),
+            None => sources.add("", &**text),
+        }
     }
 
     /// The path of a file in the source map.

@@ -60,6 +60,7 @@ impl<'a> Places<'a> {
     }
 
     fn span(&self, (file, start): (FileId, u32)) -> Span {
+        let (file, start) = self.sources.outermost(file, start);
         let text = &self.sources.file(file).text;
         let rest = text.get(start as usize..).unwrap_or_default();
         let length = token(rest.lines().next().unwrap_or_default());
