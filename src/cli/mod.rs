@@ -14,6 +14,7 @@ mod list;
 mod man;
 mod new;
 mod place;
+mod policies;
 mod policy;
 mod render;
 mod schema;

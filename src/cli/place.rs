@@ -6,10 +6,11 @@ use crate::cli::Exit;
 use crate::cli::helm::Program;
 use crate::cli::root_of;
 use crate::cli::terminal::Failure;
-use crate::git::{GitError, Revision};
+use crate::catalog::PLATFORM_FILE;
+use crate::git::{self, GitError, Revision};
 use crate::kustomize::{Options, Session};
 use crate::source::SourceMap;
-use crate::tree::{Tree, normal};
+use crate::tree::{Tree, join, normal};
 
 /// A directory in a tree.
 pub(super) struct Place {
@@ -81,6 +82,28 @@ impl Place {
             return Err(Failure::told(Exit::Input, message));
         }
         Ok(place)
+    }
+
+    /// The same place in the Git repository around it, where no gitopsctl.yaml says where the repository begins: what
+    /// Applications name, and what others refer to, may lie anywhere in it.
+    pub(super) fn at_top(mut self) -> Self {
+        if self.tree.root().is_none() || self.tree.has_file(&join(&self.repository, PLATFORM_FILE)) {
+            return self;
+        }
+        let top = git::top(&Path::new("/").join(&self.directory)).map(inside);
+        if let Some(top) = top.filter(|top| self.repository.starts_with(&**top)) {
+            self.repository.clone_from(&top);
+            self.base = top;
+        }
+        self
+    }
+
+    /// The files from the top of the repository on.
+    pub(super) fn home(&self, directory: &Path, revision: Option<&str>) -> Result<Tree, Failure> {
+        match revision {
+            None => Ok(Tree::directory(Path::new("/").join(&self.repository))),
+            Some(_) => Ok(Self::of(directory, Path::new("."), revision)?.tree),
+        }
     }
 
     /// A session of builds in the tree.

@@ -156,6 +156,22 @@ impl Terminal {
         }
     }
 
+    /// Whether data goes out in colours.
+    pub(super) fn is_coloured(&self) -> bool {
+        self.colour_out
+    }
+
+    /// Whether somebody watches what happens.
+    #[allow(clippy::unused_self)] // what the terminal is asked of
+    pub(super) fn is_watched(&self) -> bool {
+        io::stderr().is_terminal()
+    }
+
+    /// Writes over the line that says how far a run is; an empty text takes it away.
+    pub(super) fn progress(text: &str) {
+        let _ = write!(io::stderr(), "\r\u{1b}[2K{text}"); // nobody is left to be told of a closed stderr
+    }
+
     /// Whether somebody is there to answer.
     pub(super) fn can_ask() -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()

@@ -14,7 +14,7 @@ use crate::kustomize::{self, Finished, Helm, KustomizationFile, Options, Origins
 use crate::layout;
 use crate::policy::{self, External, Flags, Made, Overlay, Parts, Policybook, Subject, Unused};
 use crate::source::{Origin, SourceMap};
-use crate::tree::{Tree, join};
+use crate::tree::{Change, Tree, join};
 use crate::yaml::data::Datum;
 
 /// Where `lint` reads.
@@ -83,8 +83,14 @@ enum Objects {
     Read(Vec<Datum>),
 }
 
-/// Finds, reads and builds what a target is, and what surrounds it; `helm` renders charts, where that is allowed.
-pub fn gather(place: &Place<'_>, target: &Target, helm: Option<Helm<'_>>) -> Gathered {
+/// Finds, reads and builds what a target is, and what surrounds it; `helm` renders charts, where that is allowed;
+/// `progress` is told after each overlay how many there are.
+pub fn gather(
+    place: &Place<'_>,
+    target: &Target,
+    helm: Option<Helm<'_>>,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Gathered {
     let mut gathered = Gathered::default();
     if place.home.has_file(PLATFORM_FILE) {
         gathered.catalog = catalog::load(place.home, &mut gathered.sources, &mut gathered.diagnostics);
@@ -92,7 +98,7 @@ pub fn gather(place: &Place<'_>, target: &Target, helm: Option<Helm<'_>>) -> Gat
     match target {
         Target::Text(path, text) => gathered.read(path, &[(path.clone(), text.clone())], true),
         Target::File(path) => gathered.read_files(place, std::slice::from_ref(path), true),
-        Target::Directory(directory) => gathered.build(place, directory, helm),
+        Target::Directory(directory) => gathered.build(place, directory, helm, progress),
     }
     gathered
 }
@@ -144,7 +150,13 @@ impl Gathered {
 
     /// Builds the overlay roots of the whole repository, since what one refers to may come from another; those in or
     /// below the directory are wanted.
-    fn build(&mut self, place: &Place<'_>, directory: &str, helm: Option<Helm<'_>>) {
+    fn build(
+        &mut self,
+        place: &Place<'_>,
+        directory: &str,
+        helm: Option<Helm<'_>>,
+        progress: &(dyn Fn(usize) + Sync),
+    ) {
         let sources = std::mem::take(&mut self.sources);
         let options = Options { shared: true, graph: true, ..place.options };
         let session = Session::new(place.tree, place.repository, sources, options).with_helm(helm);
@@ -169,7 +181,12 @@ impl Gathered {
             let others: Vec<_> = around.into_iter().filter(|path| !roots.contains(path)).collect();
             roots.extend(others);
         }
-        let built: Vec<_> = roots.par_iter().map(|root| kustomize::build(&session, root)).collect();
+        let build = |root: &String| {
+            let built = kustomize::build(&session, root);
+            progress(roots.len());
+            built
+        };
+        let built: Vec<_> = roots.par_iter().map(build).collect();
         let Finished { sources, diagnostics, origins, kustomizations, .. } = session.finish();
         (self.sources, self.origins, self.kustomizations) = (sources, origins, kustomizations);
         self.notes = diagnostics.iter().cloned().collect();
@@ -395,7 +412,7 @@ impl Gathered {
 }
 
 /// A diagnostic of another stage in the shape of a finding, so that every format shows it.
-fn as_finding(diagnostic: &Diagnostic) -> Finding {
+pub fn as_finding(diagnostic: &Diagnostic) -> Finding {
     let rule = Rule {
         id: diagnostic.code.id.to_owned(),
         title: diagnostic
@@ -425,3 +442,57 @@ fn as_finding(diagnostic: &Diagnostic) -> Finding {
         fingerprint: policy::fingerprint_of(&[diagnostic.code.id, &diagnostic.message]),
     }
 }
+
+/// What mending findings comes to.
+#[derive(Debug, Default)]
+pub struct Fixes {
+    /// The files that change.
+    pub changes: Vec<Change>,
+    /// How many findings that mends.
+    pub mended: usize,
+    /// What a person must do, in words.
+    pub left: Vec<String>,
+}
+
+/// The edits that mend what policies know how to mend. Files that are rendered are left to their templates.
+pub fn fixes(home: &Tree, book: &Policybook, gathered: &Gathered, outcome: &Outcome) -> Fixes {
+    let mut fixes = Fixes::default();
+    let mut edits: BTreeMap<&str, Vec<policy::Edit>> = BTreeMap::new();
+    for finding in outcome.findings.iter().filter(|finding| finding.is_open()) {
+        let Some(fix) = book.get(&finding.rule.id).and_then(|policy| policy.fix.as_ref()) else { continue };
+        let Some(label) = finding.labels.first() else { continue };
+        let source = gathered.sources.file(label.span.file);
+        let edit = if source.text.starts_with(RENDERED) {
+            Err("the file is rendered: change the catalog or the template".to_owned())
+        } else {
+            policy::edit(&source.text, label.span.start as usize, &finding.field, fix)
+        };
+        match edit {
+            Ok(edit) => {
+                let others = edits.entry(&source.path).or_default();
+                // Two findings of one place need one edit; two that overlap need a second run.
+                if others.iter().all(|other| other.end <= edit.start && other != &edit || other.start >= edit.end && other != &edit) {
+                    others.push(edit);
+                    fixes.mended += 1;
+                }
+            }
+            Err(why) => fixes.left.push(format!("{}: {}: {why}", source.path, finding.rule.id)),
+        }
+    }
+    for (path, mut edits) in edits {
+        let Some(before) = home.text(path).ok().flatten() else {
+            fixes.left.push(format!("{path}: it lies outside of the repository"));
+            continue;
+        };
+        edits.sort_by_key(|edit| std::cmp::Reverse((edit.start, edit.end)));
+        let mut after = before.to_string();
+        for edit in &edits {
+            after.replace_range(edit.start..edit.end, &edit.text);
+        }
+        fixes.changes.push(Change { path: path.to_owned(), before: Some(before), after: Some(after.into()) });
+    }
+    fixes
+}
+
+/// How a rendered file begins.
+const RENDERED: &str = "# Generated by gitopsctl";

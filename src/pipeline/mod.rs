@@ -1,5 +1,6 @@
 //! The order of the stages: load → render → compare → write. The only place that knows it.
 
+pub mod baseline;
 pub mod lint;
 pub mod trial;
 

@@ -86,7 +86,7 @@ fn found(policy: &Policy, case: &Case) -> Result<(Vec<Finding>, SourceMap), Stri
         Given::Files(files) => (Tree::memory(files.clone()), Target::Directory(String::new())),
     };
     let place = Place { tree: &tree, repository: "", home: &tree, options: Options::default() };
-    let mut gathered = lint::gather(&place, &target, None);
+    let mut gathered = lint::gather(&place, &target, None, &|_| ());
     let mut policy = policy.clone();
     for param in &mut policy.params {
         if let Some(value) = case.params.get(&param.name) {

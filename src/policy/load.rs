@@ -12,6 +12,17 @@ use crate::source::{FileId, Origin, Span};
 use crate::yaml::data::Datum;
 use crate::yaml::{json, load};
 
+/// What a policy file of a repository says, so that those of other tools are told apart.
+pub const API_VERSION: &str = "gitopsctl.io/v1";
+
+/// A diagnostic at the beginning of a policy.
+pub fn told(diagnostic: Diagnostic, policy: &Policy) -> Diagnostic {
+    match policy.origin.place() {
+        Some((file, start)) if policy.is_own => diagnostic.at(Span { file, start, end: start }, "this policy"),
+        _ => diagnostic,
+    }
+}
+
 /// Why a policy does not load.
 type Failure = Box<Diagnostic>;
 
@@ -59,7 +70,7 @@ const FIELDS: [&str; 19] = [
 ];
 
 /// Category and name: small letters, digits and hyphens.
-pub(super) fn is_id(text: &str) -> bool {
+pub fn is_id(text: &str) -> bool {
     let is_word = |word: &str| {
         !word.is_empty()
             && word.starts_with(|first: char| first.is_ascii_lowercase())

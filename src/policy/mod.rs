@@ -11,6 +11,7 @@ mod checks;
 mod definition;
 mod diags;
 mod embedded;
+mod fix;
 mod judge;
 mod load;
 mod place;
@@ -35,7 +36,8 @@ pub use definition::{Each, Expression, Fix, FixOp, Logic, Matches, Param, ParamK
 pub use diags::codes;
 pub(crate) use embedded::POLICY_FILES;
 pub use judge::Active;
-pub use load::policies;
+pub use fix::{Edit, edit};
+pub use load::{API_VERSION, is_id, policies, told};
 pub use place::fingerprint_of;
 pub use settings::{Flags, PROFILES, Policybook, built_in};
 pub use subject::{External, Made, Object, Overlay, Parts, Pod, Subject, Unused, World, fits};

@@ -45,6 +45,23 @@ pub struct Policybook {
 }
 
 impl Policybook {
+    /// The profiles that there are, those of the repository's own policies among them.
+    pub fn profiles(&self) -> Vec<&str> {
+        let known = PROFILES.iter().map(|(name, _)| *name);
+        let mut all: Vec<&str> = known.collect();
+        for name in self.policies.iter().flat_map(|policy| &policy.profiles) {
+            if !all.contains(&name.as_str()) {
+                all.push(name);
+            }
+        }
+        all
+    }
+
+    /// Whether there is a profile of that name.
+    pub fn has_profile(&self, name: &str) -> bool {
+        self.profiles().contains(&name)
+    }
+
     /// Whether a word means any policy.
     pub fn knows(&self, word: &str) -> bool {
         self.policies.iter().any(|policy| policy.answers_to(word))
@@ -135,15 +152,14 @@ impl Policybook {
     }
 
     fn profile(&self, settings: Option<&Policies>, flags: &Flags, diagnostics: &mut Diagnostics) -> String {
-        let is_profile = |name: &str| PROFILES.iter().any(|(known, _)| *known == name);
         if let Some(profile) = &flags.profile {
             return profile.clone();
         }
         let Some(set) = settings.and_then(|settings| settings.profile.as_ref()) else {
             return PROFILES[0].0.to_owned();
         };
-        if !is_profile(set) && !self.policies.iter().any(|policy| policy.profiles.contains(set)) {
-            let known = PROFILES.iter().map(|(name, _)| *name);
+        if !self.has_profile(set) {
+            let known = self.profiles();
             let diagnostic = Diagnostic::error(&codes::SETTING, format!("there is no profile `{}`", set.value));
             diagnostics.push(diagnostic.at(set.span, "names nothing").near(closest(set, known)));
         }
