@@ -229,14 +229,21 @@ fn lines_within(holder: &str, offset: u32, text: &str) -> Vec<u32> {
     let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
     let start = offset as usize;
     let rest = holder.get(start..).unwrap_or_default();
-    if !rest.starts_with('|') {
-        return vec![offset];
-    }
-    let Some(header) = rest.find('\n') else { return vec![offset] };
+    let body = if rest.starts_with('|') {
+        rest.find('\n').map(|header| start + header + 1)
+    } else {
+        // Readers take the first character of a literal text for its place.
+        let line = holder[..start.min(holder.len())].rfind('\n').map_or(0, |at| at + 1);
+        let before = holder[..line].trim_end().rsplit('\n').next().unwrap_or_default();
+        let header = before.split(" #").next().unwrap_or_default().trim_end().trim_end_matches(['-', '+']);
+        let header = header.trim_end_matches(|char: char| char.is_ascii_digit());
+        (header.ends_with('|') && holder[line..start.min(holder.len())].trim().is_empty()).then_some(line)
+    };
+    let Some(body) = body else { return vec![offset] };
     let blank = |line: &str| line.trim().is_empty();
-    let mut at = start + header + 1;
+    let mut at = body;
     let (mut indent, mut left, mut starts) = (None, text.lines().count().max(1), Vec::new());
-    for line in rest[header + 1..].split_inclusive('\n') {
+    for line in holder[body..].split_inclusive('\n') {
         let here = at;
         at += line.len();
         // Some readers cut empty lines off the value before they read it.

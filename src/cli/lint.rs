@@ -1,7 +1,7 @@
 //! `gitopsctl lint`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ use crate::pipeline::lint::{self, Gathered, Rules, Target};
 use crate::policy::{Flags, Policybook, codes};
 use crate::report::{self, Format, Output};
 use crate::source::SourceMap;
-use crate::tree::{self, Change, Tree};
+use crate::tree::{self, Tree};
 
 /// Judge what Argo CD will apply, and point at the line to edit
 ///
@@ -122,7 +122,7 @@ fn severity(text: &str) -> Result<(String, Severity), String> {
 }
 
 /// The place of a target, and what it is.
-struct Read {
+struct Reading {
     place: Place,
     home: Tree,
     target: Target,
@@ -219,7 +219,7 @@ impl Lint {
         Ok(Some(text))
     }
 
-    fn read(&self, directory: &Path, revision: Option<&str>, text: Option<&str>) -> Result<Read, Failure> {
+    fn read(&self, directory: &Path, revision: Option<&str>, text: Option<&str>) -> Result<Reading, Failure> {
         let path = if text.is_some() { Path::new(".") } else { &self.target };
         let place = Place::of(directory, path, revision)?.at_top();
         let target = match text {
@@ -228,7 +228,7 @@ impl Lint {
             None => Target::Directory(place.directory.clone()),
         };
         let home = place.home(directory, revision)?;
-        Ok(Read { place, home, target })
+        Ok(Reading { place, home, target })
     }
 
     fn flags(&self, book: &Policybook) -> Result<Flags, Failure> {
@@ -289,7 +289,7 @@ impl Lint {
         Ok(Some(trusted))
     }
 
-    fn gather(&self, read: &Read, terminal: &Terminal) -> Result<Gathered, Failure> {
+    fn gather(&self, read: &Reading, terminal: &Terminal) -> Result<Gathered, Failure> {
         let place = &read.place;
         let options = Options { release: release(place, self.kustomize_version)?, ..Options::default() };
         let from = lint::Place { tree: &place.tree, repository: &place.repository, home: &read.home, options };
@@ -339,7 +339,7 @@ impl Lint {
     /// Mends what can be mended, or shows it.
     fn mend(
         &self,
-        read: &Read,
+        read: &Reading,
         book: &Policybook,
         gathered: &Gathered,
         outcome: &Outcome,
@@ -394,7 +394,7 @@ fn has_faults(gathered: &Gathered) -> bool {
 }
 
 /// The changed paths as they are below the root of the settings, which need not be the top of the Git repository.
-fn within(read: &Read, directory: &Path, changes: &git::Changes) -> BTreeSet<String> {
+fn within(read: &Reading, directory: &Path, changes: &git::Changes) -> BTreeSet<String> {
     let top = directory.canonicalize().ok().and_then(|start| git::top(&start).map(Path::to_owned));
     let root = read.home.root().and_then(|root| root.canonicalize().ok());
     let prefix = match (top, root) {

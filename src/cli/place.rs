@@ -10,7 +10,7 @@ use crate::catalog::PLATFORM_FILE;
 use crate::git::{self, GitError, Revision};
 use crate::kustomize::{Options, Session};
 use crate::source::SourceMap;
-use crate::tree::{Tree, join, normal};
+use crate::tree::{Tree, normal};
 
 /// A directory in a tree.
 pub(super) struct Place {
@@ -84,16 +84,19 @@ impl Place {
         Ok(place)
     }
 
-    /// The same place in the Git repository around it, where no gitopsctl.yaml says where the repository begins: what
+    /// The same place in the repository around it, which begins at the nearest gitopsctl.yaml, else at the top of Git's: what
     /// Applications name, and what others refer to, may lie anywhere in it.
     pub(super) fn at_top(mut self) -> Self {
-        if self.tree.root().is_none() || self.tree.has_file(&join(&self.repository, PLATFORM_FILE)) {
+        if self.tree.root().is_none() {
             return self;
         }
-        let top = git::top(&Path::new("/").join(&self.directory)).map(inside);
-        if let Some(top) = top.filter(|top| self.repository.starts_with(&**top)) {
-            self.repository.clone_from(&top);
-            self.base = top;
+        let start = Path::new("/").join(&self.directory);
+        let has_platform = |folder: &&Path| folder.join(PLATFORM_FILE).is_file();
+        let top = git::top(&start);
+        let around = start.ancestors().take_while(|folder| top.is_none_or(|top| folder.starts_with(top)));
+        if let Some(found) = around.into_iter().find(has_platform).or(top) {
+            self.repository = inside(found);
+            self.base.clone_from(&self.repository);
         }
         self
     }

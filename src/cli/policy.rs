@@ -112,7 +112,7 @@ impl List {
                     format!("{:width$}  {state:7}  {}\n", policy.id(), policy.rule.title)
                 };
                 terminal.print(&shown.iter().map(line).collect::<String>())?;
-                terminal.say(&format!("{}, {} on", counted(book.policies.len(), "policy"), active.len()));
+                terminal.say(&format!("{} policies, {} on", book.policies.len(), active.len()));
             }
             Format::Json => {
                 let policy = |(policy, active): &(&policy::Policy, Option<&Active<'_>>)| {

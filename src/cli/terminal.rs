@@ -9,6 +9,8 @@ use crate::diag::{Diagnostics, Severity};
 use crate::report;
 use crate::source::SourceMap;
 
+pub(super) use crate::report::counted;
+
 /// When to use colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Color {
@@ -189,9 +191,4 @@ impl Terminal {
         let answer = line.trim();
         Ok(Some(if answer.is_empty() { default } else { answer }.to_owned()))
     }
-}
-
-/// `1 file`, `2 files`.
-pub(super) fn counted(count: usize, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }

@@ -273,7 +273,9 @@ impl Gathered {
         }
         unused.sort();
         for (path, kustomization) in unused {
-            let Some(text) = place.tree.text(&path).ok().flatten().filter(|text| is_manifest(text)) else { continue };
+            // What is rendered is listed where it is to be; the rest of it is for somebody else.
+            let is_ours = |text: &Arc<str>| is_manifest(text) && !text.starts_with(RENDERED);
+            let Some(text) = place.tree.text(&path).ok().flatten().filter(is_ours) else { continue };
             let shown = place.shown(&path).to_owned();
             let file = self.sources.add(&*shown, text);
             let kustomization = place.shown(&kustomization).to_owned();

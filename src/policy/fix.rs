@@ -40,7 +40,7 @@ pub fn edit(text: &str, offset: usize, field: &str, fix: &Fix) -> Result<Edit, S
     let (document, at) = found.ok_or("the place is no field of the file")?;
     let mut left: Vec<String> = steps(field);
     left.drain(..at.depth.min(left.len()));
-    left.extend(steps(&fix.path).into_iter().skip_while(|step| left.last() == Some(step)));
+    left.extend(steps(&fix.path));
     match fix.op {
         FixOp::Replace => replace(document, &at, &left, &fix.value),
         FixOp::Remove => remove(document, text, &at, &left),

@@ -94,7 +94,9 @@ impl Suppressions {
     pub(super) fn collect(subject: &Subject<'_>, settings: Option<&Catalog>, sources: &SourceMap) -> Self {
         let mut all = Vec::new();
         for (file, text) in sources.all() {
-            comments(file, text, &mut all);
+            if subject.files.contains_key(&*sources.file(file).path) {
+                comments(file, text, &mut all);
+            }
         }
         for object in subject.objects.iter().chain(&subject.kustomizations).chain(&subject.applications) {
             annotations(object, &mut all);

@@ -49,6 +49,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("git2", &["git.rs"]),
     ("jsonschema", &["catalog/schema.rs"]),
     ("annotate_snippets", &["report/human.rs"]),
+    ("quick_junit", &["report/junit.rs"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/completions.rs"]),
     ("clap_mangen", &["cli/man.rs"]),
