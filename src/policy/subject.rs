@@ -6,10 +6,11 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use serde_json::Value;
 
-use crate::argo::{Found, Task};
+use crate::argo::{self, Found, Phase};
 use crate::catalog::Catalog;
 use crate::diag::Diagnostic;
 use crate::kube::{Selector, group_version, is_cluster_scoped, pod_template};
@@ -219,7 +220,7 @@ pub struct Subject<'a> {
     /// The texts that were read.
     pub sources: &'a SourceMap,
     pub(super) worlds: Vec<World>,
-    tasks: OnceLock<Vec<Vec<Task>>>,
+    applied: OnceLock<Vec<Option<(Phase, i64)>>>,
 }
 
 /// A file that no kustomization names.
@@ -361,7 +362,7 @@ impl<'a> Subject<'a> {
             origins: parts.origins,
             sources: parts.sources,
             worlds,
-            tasks: OnceLock::new(),
+            applied: OnceLock::new(),
         }
     }
 
@@ -448,17 +449,23 @@ impl<'a> Subject<'a> {
         found
     }
 
-    /// The tasks of the sync of each overlay, by Argo CD's order; their `object` counts within the overlay.
-    pub fn tasks(&self, overlay: usize) -> &[Task] {
-        let all = self.tasks.get_or_init(|| {
+    /// When Argo CD applies an object first, by its order: phase and wave. `None` for what it never applies.
+    pub fn applied(&self, object: &Object<'_>) -> Option<(Phase, i64)> {
+        let all = self.applied.get_or_init(|| {
             let of = |at: usize| {
                 let objects: Vec<&Datum> = self.objects_of(at).iter().map(|object| object.root).collect();
                 let namespace = self.overlays[at].namespace.as_deref().unwrap_or("default");
-                crate::argo::tasks(&crate::argo::Sync { objects: &objects, live: &[], namespace, prune_last: false })
+                let sync = argo::Sync { objects: &objects, live: &[], namespace, prune_last: false };
+                let mut first = vec![None; objects.len()];
+                for task in argo::tasks(&sync) {
+                    first[task.object].get_or_insert((task.phase, task.wave));
+                }
+                first
             };
-            (0..self.overlays.len()).map(of).collect()
+            (0..self.overlays.len()).into_par_iter().flat_map(of).collect()
         });
-        all.get(overlay).map_or(&[], Vec::as_slice)
+        let at = self.objects.element_offset(object)?;
+        all.get(at).copied().flatten()
     }
 }
 

@@ -5,6 +5,7 @@ mod kustomization;
 mod probes;
 mod resources;
 mod suppressions;
+mod waves;
 mod weakened;
 
 use crate::policy::report::{Report, Unit, Whole};
@@ -23,7 +24,7 @@ pub(super) type Named = (&'static str, Check);
 
 /// Every check, by file.
 const ALL: &[&[Named]] =
-    &[kustomization::CHECKS, probes::CHECKS, resources::CHECKS, suppressions::CHECKS, weakened::CHECKS];
+    &[kustomization::CHECKS, probes::CHECKS, resources::CHECKS, suppressions::CHECKS, waves::CHECKS, weakened::CHECKS];
 
 fn all() -> impl Iterator<Item = &'static Named> {
     ALL.iter().copied().flatten()
