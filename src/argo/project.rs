@@ -201,7 +201,9 @@ mod tests {
         let some = project("  sourceRepos: ['https://github.com/acme/*', '!https://github.com/acme/secret.git']\n");
         assert!(some.permits_repo("https://GitHub.com/acme/shop.git"));
         assert!(!some.permits_repo("https://github.com/acme/secret"));
-        assert!(!some.permits_repo("https://github.com/acme/a/b"));
+        // A pattern that denies allows everything else.
+        assert!(some.permits_repo("https://github.com/acme/a/b"));
+        assert!(!project("  sourceRepos: ['https://github.com/acme/*']\n").permits_repo("https://github.com/acme/a/b"));
         assert!(project("  sourceRepos: ['!https://a/b']\n").permits_repo("https://a/c"));
         assert!(!project("  sourceRepos: []\n").permits_repo("https://a/c"));
     }

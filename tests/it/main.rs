@@ -7,6 +7,7 @@ mod errors;
 mod fuzz;
 mod golden;
 mod init;
+mod overrides;
 mod render;
 mod scaffold;
 mod support;

@@ -155,6 +155,9 @@ impl State {
         };
         // These two look at no more than they need.
         if matches!(&**name, "and" | "or") {
+            if rest.is_empty() && piped.is_none() {
+                return fails(format!("wrong number of args for {name}"));
+            }
             let mut last = Value::Null;
             for word in rest {
                 last = self.operand(word, dot)?;

@@ -181,6 +181,7 @@ fn number(text: &str) -> i64 {
         [b'0', b'x' | b'X', ..] => (16, &digits[2..]),
         [b'0', b'b' | b'B', ..] => (2, &digits[2..]),
         [b'0', b'o' | b'O', ..] => (8, &digits[2..]),
+        [b'0', _, ..] => (8, &digits[1..]),
         _ => (10, digits),
     };
     i64::from_str_radix(digits, base).map_or(0, |value| sign * value)
@@ -257,11 +258,9 @@ fn index(value: &Value, path: &[Value]) -> Outcome<Value> {
 }
 
 fn slice(value: &Value, path: &[Value]) -> Outcome<Value> {
-    let length = match value {
-        Value::Text(text) => text.len(),
-        Value::List(items) => items.len(),
-        _ => return fails("can't slice item"),
-    };
+    // It is sprig's, for lists alone, which hides Go's.
+    let Value::List(items) = value else { return fails("list should be type of slice or array") };
+    let length = items.len();
     let at = |place: usize, otherwise: usize| match path.get(place) {
         None => Ok(otherwise),
         Some(value) => usize::try_from(count(value)?).or_else(|_| fails("index out of range")),
@@ -270,11 +269,7 @@ fn slice(value: &Value, path: &[Value]) -> Outcome<Value> {
     if from > to || to > length {
         return fails("index out of range");
     }
-    match value {
-        Value::List(items) => Ok(Value::List(items[from..to].to_vec())),
-        Value::Text(text) => text.get(from..to).map_or_else(|| fails("a sign is cut"), |part| Ok(Value::text(part))),
-        _ => fails("can't slice item"),
-    }
+    Ok(Value::List(items[from..to].to_vec()))
 }
 
 #[allow(clippy::float_cmp)] // so does Go

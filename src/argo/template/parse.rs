@@ -428,10 +428,13 @@ impl Words<'_> {
                 Token::Chain(_) | Token::Space => return fails("unexpected field"),
             });
         }
-        if command.is_empty() {
+        // Go lets a pipe end in nothing.
+        if !command.is_empty() {
+            pipe.commands.push(command);
+        }
+        if pipe.commands.is_empty() {
             return fails("an action is empty");
         }
-        pipe.commands.push(command);
         Ok(pipe)
     }
 }

@@ -132,7 +132,8 @@ pub(super) fn call(name: &str, all: &[Value]) -> Outcome<Value> {
         }
         ("nospace", [value]) => text(value)?.chars().filter(|char| !char.is_whitespace()).collect(),
         ("repeat", [times, value]) => {
-            let (times, value) = (usize::try_from(count(times)?).unwrap_or(0), text(value)?);
+            let Ok(times) = usize::try_from(count(times)?) else { return fails("negative Repeat count") };
+            let value = text(value)?;
             if times.saturating_mul(value.len()) > MOST {
                 return Err(Wrong::Unknown("a text is longer than what is worked out here".to_owned()));
             }
