@@ -1,4 +1,5 @@
-//! Embeds the templates and the example platform: writes `embedded.rs`, two tables of paths and texts.
+//! Embeds the templates, the example platform and the policies: writes `embedded.rs` and `policies.rs`, tables of paths and
+//! texts.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,10 +15,24 @@ fn main() -> io::Result<()> {
     let mut catalog = files(&example.join("services"))?;
     catalog.push(example.join("gitopsctl.yaml"));
     table(&mut text, "EXAMPLE", "The catalog of the example platform.", &example, &catalog)?;
+    println!("cargo::rerun-if-changed=policies");
     println!("cargo::rerun-if-changed=templates");
     println!("cargo::rerun-if-changed=fixtures/platform/gitopsctl.yaml");
     println!("cargo::rerun-if-changed=fixtures/platform/services");
-    fs::write(out.join("embedded.rs"), text)
+    fs::write(out.join("embedded.rs"), text)?;
+    let policies = files(&root.join("policies"))?;
+    let heads: Vec<_> = policies.iter().map(|file| head(file)).collect::<io::Result<_>>()?;
+    let mut text = String::new();
+    texts(
+        &mut text,
+        "POLICIES",
+        "The built-in policies, without their tests.",
+        &root.join("policies"),
+        &policies,
+        &heads,
+    );
+    table(&mut text, "POLICY_FILES", "The built-in policies, whole.", &root.join("policies"), &policies)?;
+    fs::write(out.join("policies.rs"), text)
 }
 
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
@@ -43,4 +58,20 @@ fn table(text: &mut String, name: &str, doc: &str, root: &Path, files: &[PathBuf
     }
     text.push_str("];\n");
     Ok(())
+}
+
+/// A policy file up to its tests, which come last: a run of `lint` need not read those.
+fn head(file: &Path) -> io::Result<String> {
+    let text = fs::read_to_string(file)?;
+    let documents = text.split("\n---\n").map(|document| document.split("\ntests:\n").next().unwrap_or_default());
+    Ok(documents.collect::<Vec<_>>().join("\n---\n"))
+}
+
+fn texts(out: &mut String, name: &str, doc: &str, root: &Path, files: &[PathBuf], texts: &[String]) {
+    let _ = writeln!(out, "/// {doc}\npub(crate) static {name}: &[(&str, &str)] = &[");
+    for (file, text) in files.iter().zip(texts) {
+        let path = file.strip_prefix(root).unwrap_or(file).to_string_lossy().replace('\\', "/");
+        let _ = writeln!(out, "    ({path:?}, {text:?}),");
+    }
+    out.push_str("];\n");
 }

@@ -16,6 +16,7 @@ pub mod kube; // facts of Kubernetes
 pub mod kustomize; // tree and directory to what Kustomize builds of it
 pub mod layout; // which services and environments a repository has
 pub mod pipeline; // the order of the stages
+pub mod policy; // what is built, judged: policies to findings
 pub mod program; // the one door to other programs
 pub mod render; // catalog and templates to the rendered tree
 pub mod report; // diagnostics to text

@@ -15,8 +15,8 @@ pub use diags::codes;
 pub(crate) use diags::formats::is_git_url;
 pub use load::{Setting, kustomize_version, load};
 pub use platform::{
-    Backup, Bounds, Dapr, Databases, Domain, Elasticsearch, Engine, Environment, Flags, Freeze, Legacy, Platform,
-    Redis, Resources, Secrets, Store, Waves,
+    Backup, Bounds, Cluster, Dapr, Databases, Domain, Elasticsearch, Engine, Environment, Excuse, Flags, Freeze,
+    Legacy, Platform, Policies, Redis, Resources, Secrets, Store, Suppression, Waves,
 };
 pub use schema::{PLATFORM_SCHEMA, SERVICE_SCHEMA, judge};
 pub use service::{

@@ -80,6 +80,24 @@ pub struct ArgoCd {
     pub namespace: String,
     /// API server of its cluster as it sees it.
     pub cluster: String,
+    /// The clusters that it deploys to, for generators of ApplicationSets that ask for them.
+    pub clusters: Vec<Cluster>,
+    /// Kinds that argocd-cm has a health check for, as `group/Kind`.
+    pub health_checks: Vec<String>,
+}
+
+/// A cluster that Argo CD deploys to.
+#[derive(Clone, Debug, Default, Deserialize, serde::Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Cluster {
+    /// Its name in Argo CD.
+    pub name: String,
+    /// Its API server.
+    pub server: String,
+    /// Labels of its Secret in Argo CD.
+    pub labels: IndexMap<String, String>,
+    /// Annotations of its Secret in Argo CD.
+    pub annotations: IndexMap<String, String>,
 }
 
 /// The API server of the cluster in which a pod runs.
@@ -87,7 +105,12 @@ const OWN_CLUSTER: &str = "https://kubernetes.default.svc";
 
 impl Default for ArgoCd {
     fn default() -> Self {
-        Self { namespace: "argocd".to_owned(), cluster: OWN_CLUSTER.to_owned() }
+        Self {
+            namespace: "argocd".to_owned(),
+            cluster: OWN_CLUSTER.to_owned(),
+            clusters: Vec::new(),
+            health_checks: Vec::new(),
+        }
     }
 }
 
@@ -456,10 +479,50 @@ fn feature_flags() -> String {
 pub struct Policies {
     /// Set of policies.
     pub profile: Option<Spanned<String>>,
+    /// Policies that are on beside those of the profile.
+    pub enable: Vec<Spanned<String>>,
     /// Policies that are off.
     pub disable: Vec<Spanned<String>>,
     /// Severities that differ.
     pub severity: Map<String>,
+    /// Params that differ, by policy.
+    pub params: Map<IndexMap<String, serde_json::Value>>,
+    /// Objects that someone else makes: `Kind/name` or `Kind/namespace/name`, with `*` for anything.
+    pub external: Vec<Spanned<String>>,
+    /// Findings that do not count.
+    pub suppress: Vec<Suppression>,
+    /// Overlays that are not judged.
+    pub excuse: Vec<Excuse>,
+    /// The baseline file, from the root of the repository.
+    pub baseline: Option<Spanned<String>>,
+}
+
+/// Findings that do not count.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Suppression {
+    /// Id, alias or category.
+    pub policy: Option<Spanned<String>>,
+    /// Why.
+    pub reason: String,
+    /// Last day, `YYYY-MM-DD`.
+    pub until: Option<String>,
+    /// Where; empty: everywhere.
+    pub environments: Vec<Spanned<String>>,
+    /// Paths of overlays, with `*` for anything; empty: all.
+    pub overlays: Vec<String>,
+    /// Objects, `Kind/name` with `*` for anything; empty: all.
+    pub objects: Vec<String>,
+}
+
+/// An overlay that is not judged.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Excuse {
+    /// Its path, with `*` for anything.
+    pub overlay: Option<Spanned<String>>,
+    /// Why.
+    pub reason: String,
 }
 
 /// Where things lie in a repository that gitopsctl does not render.

@@ -9,10 +9,12 @@ mod completions;
 mod explain;
 mod helm;
 mod init;
+mod lint;
 mod list;
 mod man;
 mod new;
 mod place;
+mod policy;
 mod render;
 mod schema;
 mod terminal;
@@ -63,6 +65,8 @@ enum Command {
     Render(render::Render),
     Build(build::Build),
     Blame(blame::Blame),
+    Lint(Box<lint::Lint>),
+    Policy(policy::Policy),
     Waves(waves::Waves),
     Explain(explain::Explain),
     Schema(schema::Schema),
@@ -123,6 +127,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Render(command) => command.run(directory, &mut terminal),
         Command::Build(command) => command.run(directory, &mut terminal),
         Command::Blame(command) => command.run(directory, &mut terminal),
+        Command::Lint(command) => command.run(directory, &mut terminal),
+        Command::Policy(command) => command.run(directory, &mut terminal),
         Command::Waves(command) => command.run(directory, &mut terminal),
         Command::Explain(command) => command.run(&mut terminal),
         Command::Schema(command) => command.run(&mut terminal),

@@ -1,6 +1,6 @@
 //! Group, version and kind, and which kinds have no namespace.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use compact_str::CompactString;
@@ -55,6 +55,40 @@ pub fn cluster_scoped_since(group: &str, version: &str, kind: &str) -> Option<&'
             .collect()
     });
     KINDS.get(&(group, version, kind)).copied()
+}
+
+/// Custom kinds without a namespace that are met often; a definition in the repository says it of the others.
+const CUSTOM_CLUSTER_SCOPED: &[(&str, &str)] = &[
+    ("argoproj.io", "ClusterAnalysisTemplate"),
+    ("argoproj.io", "ClusterWorkflowTemplate"),
+    ("cert-manager.io", "ClusterIssuer"),
+    ("cilium.io", "CiliumClusterwideNetworkPolicy"),
+    ("crd.projectcalico.org", "GlobalNetworkPolicy"),
+    ("external-secrets.io", "ClusterExternalSecret"),
+    ("external-secrets.io", "ClusterSecretStore"),
+    ("gateway.networking.k8s.io", "GatewayClass"),
+    ("karpenter.sh", "NodePool"),
+    ("keda.sh", "ClusterTriggerAuthentication"),
+    ("kyverno.io", "ClusterPolicy"),
+    ("policies.kyverno.io", "ValidatingPolicy"),
+    ("postgresql.cnpg.io", "ClusterImageCatalog"),
+    ("pkg.crossplane.io", "Provider"),
+    ("snapshot.storage.k8s.io", "VolumeSnapshotClass"),
+    ("trust.cert-manager.io", "Bundle"),
+];
+
+/// Whether a kind, in any version, has no namespace.
+pub fn is_cluster_scoped(group: &str, kind: &str) -> bool {
+    static KINDS: LazyLock<HashSet<(&'static str, &'static str)>> = LazyLock::new(|| {
+        let lines = include_str!("data/cluster-scoped.tsv").lines().filter(|line| !line.starts_with('#'));
+        let kinds = lines.filter_map(|line| {
+            let mut fields = line.split('\t');
+            let group = fields.next()?;
+            Some((group, fields.nth(1)?))
+        });
+        kinds.chain(CUSTOM_CLUSTER_SCOPED.iter().copied()).collect()
+    });
+    KINDS.contains(&(group, kind))
 }
 
 #[cfg(test)]

@@ -1,5 +1,40 @@
 //! Image references. Source: the grammar of `distribution/reference`.
 
+/// An image reference in its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Image<'a> {
+    /// Registry, path and name: what stands before tag and digest.
+    pub repository: &'a str,
+    /// The tag; `None` where there is none, which means `latest` without a digest.
+    pub tag: Option<&'a str>,
+    /// The digest with its algorithm.
+    pub digest: Option<&'a str>,
+}
+
+impl<'a> Image<'a> {
+    /// Takes a reference apart. The port of a registry is no tag.
+    pub fn of(reference: &'a str) -> Self {
+        let (name, digest) = match reference.split_once('@') {
+            Some((name, digest)) => (name, Some(digest)),
+            None => (reference, None),
+        };
+        let last = name.rfind('/').map_or(0, |at| at + 1);
+        match name[last..].find(':') {
+            Some(colon) => {
+                let (repository, tag) = name.split_at(last + colon);
+                Self { repository, tag: Some(&tag[1..]), digest }
+            }
+            None => Self { repository: name, tag: None, digest },
+        }
+    }
+
+    /// The registry's host, with its port; `None` where the reference names none, which means Docker Hub.
+    pub fn registry(&self) -> Option<&'a str> {
+        let (host, _) = self.repository.split_once('/')?;
+        (host.contains(['.', ':']) || host == "localhost").then_some(host)
+    }
+}
+
 /// A tag: `[A-Za-z0-9_][A-Za-z0-9._-]{0,127}`.
 pub fn is_tag(text: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';

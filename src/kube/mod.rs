@@ -10,8 +10,12 @@ mod image;
 mod names;
 mod quantity;
 pub mod schema;
+mod selector;
+mod workload;
 
-pub use gvk::{Gvk, cluster_scoped_since, group_version};
-pub use image::{is_digest, is_repository, is_tag};
+pub use gvk::{Gvk, cluster_scoped_since, group_version, is_cluster_scoped};
+pub use image::{Image, is_digest, is_repository, is_tag};
 pub use names::{is_config_key, is_env_name, is_label, is_label_value, is_subdomain};
 pub use quantity::{Quantity, quantity};
+pub use selector::Selector;
+pub use workload::{WORKLOADS, is_workload, pod_template};

@@ -1,5 +1,7 @@
 //! A kustomization file: its fields, checked as Kustomize checks them.
 
+use std::sync::Arc;
+
 use crate::diag::Diagnostic;
 use crate::kustomize::decode::{KUSTOMIZATION, Reader, Text};
 use crate::kustomize::diags::{Failure, at, codes, failure};
@@ -55,6 +57,8 @@ pub const FIELDS: &[&str] = &[
 pub(super) struct Kustomization {
     /// The start of the file, for what is missing in it.
     pub(super) origin: Origin,
+    /// The file as it is written.
+    pub(super) document: Arc<Datum>,
     /// The name of the file.
     pub(super) name: &'static str,
     pub(super) is_component: bool,
@@ -179,6 +183,7 @@ impl Kustomization {
     fn empty(origin: Origin) -> Self {
         Self {
             origin,
+            document: Arc::new(Datum::null(origin)),
             name: "",
             is_component: false,
             openapi_path: None,

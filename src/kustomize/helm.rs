@@ -371,7 +371,7 @@ fn values(run: &Run<'_>, root: &Root<'_>, chart: &Chart, name: &Text, spelled: &
                 if base.is_null() {
                     base = Datum::mapping(base.origin);
                 }
-                merge::merge(&mut base, over, None, session)?;
+                merge::merge(&mut base, over, None, session, &mut Vec::new())?;
                 base
             };
             let text = json::compact(&merged).map_err(|error| {

@@ -20,10 +20,10 @@ pub(super) fn set(run: &Run<'_>, image: &Image, specs: &[FieldSpec], set: &mut S
     if let Some(setter) = &setter {
         set_all(run, setter, specs, set)?;
     }
-    if setter.is_none_or(|setter| !setter.found.get()) {
-        let diagnostic = Diagnostic::info(&codes::NO_EFFECT, format!("no image is called `{}`", &*image.name));
-        run.session.warn(at(diagnostic, image.origin, "changes nothing"));
-    }
+    run.session.tries(image.origin, setter.is_some_and(|setter| setter.found.get()), || {
+        let diagnostic = Diagnostic::info(&codes::IMAGE_UNMATCHED, format!("no image is called `{}`", &*image.name));
+        at(diagnostic, image.origin, "changes nothing")
+    });
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use crate::diag::Diagnostic;
 use crate::kustomize::decode::{Text, typed_1_1};
 use crate::kustomize::diags::{Failure, at, codes, failure};
 use crate::kustomize::layer::Run;
-use crate::kustomize::origin::Step;
+use crate::kustomize::origin::{Removed, Step};
 use crate::kustomize::resource::Resource;
 use crate::source::{Change, Origin};
 use crate::yaml::data::{Content, Datum, Quoting, Tag};
@@ -164,6 +164,8 @@ impl JsonPatch {
             }
         }
         for operation in &self.operations {
+            let taken = operation.takes_away(&root);
+            resource.removed.extend(taken.map(|steps| Removed { steps, origin: operation.origin }));
             operation.apply(&mut root, run).map_err(|why| refuse(operation, resource, &why))?;
         }
         if let Some(annotations) = root.get_mut("metadata").and_then(|meta| meta.get_mut("annotations")) {
@@ -186,6 +188,33 @@ fn refuse(operation: &Operation, resource: &Resource, why: &str) -> Failure {
 type Done<T> = Result<T, String>;
 
 impl Operation {
+    /// The steps to what it removes, elements of lists by their names.
+    fn takes_away(&self, root: &Datum) -> Option<Vec<CompactString>> {
+        let path = match &*self.op {
+            "remove" => self.path.as_ref()?,
+            "move" => self.from.as_ref()?,
+            _ => return None,
+        };
+        let (mut node, mut steps) = (root, Vec::new());
+        for part in path.split('/').skip(1) {
+            let part = part.replace("~1", "/").replace("~0", "~");
+            let name = match &node.content {
+                Content::Mapping(_) => {
+                    node = node.get(&part)?;
+                    part.into()
+                }
+                Content::Sequence(items) => {
+                    node = items.get(part.parse::<usize>().ok()?)?;
+                    let name = node.text_of("name");
+                    if name.is_empty() { part.into() } else { name.into() }
+                }
+                Content::Scalar(_) => return None,
+            };
+            steps.push(name);
+        }
+        Some(steps)
+    }
+
     fn apply(&self, root: &mut Datum, run: &Run<'_>) -> Done<()> {
         let path = self.path.as_ref().ok_or("it has no `path`")?;
         let noted = |mut value: Datum, replaced: Origin| {

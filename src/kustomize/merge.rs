@@ -5,13 +5,15 @@
 
 use std::cell::RefCell;
 
+use compact_str::CompactString;
+
 use crate::kube::schema::{OpenApi, Schema, built_in};
 use crate::kustomize::diags::{Failure, codes, failure};
 use crate::kustomize::merge_lists::{
     Directive, append, directive, has_keys, is_empty_mapping, key_value, list_directive, list_directive_text,
     set_element, unify,
 };
-use crate::kustomize::origin::Step;
+use crate::kustomize::origin::{Removed, Step};
 use crate::kustomize::session::Session;
 use crate::source::{Change, Origin};
 use crate::yaml::data::{Content, Datum, Tag};
@@ -41,8 +43,15 @@ pub(super) fn merge(
     patch: Datum,
     openapi: Option<&OpenApi>,
     session: &Session<'_>,
+    removed: &mut Vec<Removed>,
 ) -> Result<Merged, Failure> {
-    let merger = Merger { openapi, session, overwritten: RefCell::default() };
+    let merger = Merger {
+        openapi,
+        session,
+        overwritten: RefCell::default(),
+        path: RefCell::default(),
+        removed: RefCell::default(),
+    };
     match directive(patch.get("$patch"))? {
         Directive::Delete => return Ok(Merged::Deleted),
         Directive::Replace => return Ok(Merged::Kept),
@@ -55,6 +64,7 @@ pub(super) fn merge(
     for value in merger.overwritten.take() {
         object.share(&value);
     }
+    removed.append(&mut merger.removed.borrow_mut());
     Ok(Merged::Kept)
 }
 
@@ -63,6 +73,10 @@ struct Merger<'a> {
     session: &'a Session<'a>,
     /// Values that were set in a place which shares its node with others.
     overwritten: RefCell<Vec<Datum>>,
+    /// Where the walk is, as far as the patch has something there.
+    path: RefCell<Vec<CompactString>>,
+    /// What the patch took away.
+    removed: RefCell<Vec<Removed>>,
 }
 
 /// What a comment behind the key of a list says: the merge keys, or that the list is replaced.
@@ -79,6 +93,12 @@ impl<'a> Merger<'a> {
             Some(document) => document.schema(api_version, kind),
             None => built_in(api_version, kind),
         }
+    }
+
+    /// Notes that the patch took something away: a step below where the walk is, or where it is.
+    fn takes_away(&self, step: Option<&str>, origin: Origin) {
+        let steps = self.path.borrow().iter().cloned().chain(step.map(CompactString::from)).collect();
+        self.removed.borrow_mut().push(Removed { steps, origin });
     }
 
     fn changed(&self, place: Origin, replaced: Origin) -> Origin {
@@ -173,6 +193,9 @@ impl<'a> Merger<'a> {
             }
             (Directive::Replace, Patch::Node(mut node)) => {
                 node.remove("$patch");
+                for (key, _) in object.pairs().iter().filter(|(key, _)| node.get(key.text()).is_none()) {
+                    self.takes_away(Some(key.text()), node.origin);
+                }
                 node.origin = self.changed(node.origin, object.origin);
                 self.fields(&mut node, Patch::Same, schema)?;
                 Ok(Some(node))
@@ -223,6 +246,13 @@ impl<'a> Merger<'a> {
                 continue;
             }
             let was_absent = matches!(patch, Patch::Absent);
+            let by = match &patch {
+                Patch::Node(node) => Some(node.origin),
+                _ => None,
+            };
+            if by.is_some() {
+                self.path.borrow_mut().push(name.into());
+            }
             let old = std::mem::replace(&mut pairs[at].1, Datum::null(Origin::NONE));
             let (quoting, shared, before) = (old.quoting, old.shared, old.origin);
             let commented = if old.is_sequence() { self.commented(&pairs[at].0) } else { None };
@@ -246,7 +276,11 @@ impl<'a> Merger<'a> {
                 }
                 _ => {
                     pairs.remove(at);
+                    by.into_iter().for_each(|origin| self.takes_away(None, origin));
                 }
+            }
+            if by.is_some() {
+                self.path.borrow_mut().pop();
             }
         }
         for (mut key, value) in incoming {
@@ -299,6 +333,14 @@ impl<'a> Merger<'a> {
                 match (found, patch) {
                     (Directive::Delete, _) => return Ok(None),
                     (Directive::Replace, Patch::Node(mut node)) => {
+                        let is_kept = |old: &Datum| {
+                            keys.iter()
+                                .all(|key| node.items().iter().any(|new| key_value(new, key) == key_value(old, key)))
+                        };
+                        for old in list.items().iter().filter(|old| !is_kept(old)) {
+                            let name = keys.first().map(|key| key_value(old, key)).unwrap_or_default();
+                            self.takes_away(Some(&name), node.origin);
+                        }
                         node.origin = self.changed(node.origin, list.origin);
                         (node, Patch::Same)
                     }
@@ -367,7 +409,22 @@ impl<'a> Merger<'a> {
             };
             let replaces = matches!(&patch, Patch::Node(node) if node.text_of("$patch") == "replace");
             let object = found.map(|at| items[at].clone());
+            let by = match &patch {
+                Patch::Node(node) => Some(node.origin),
+                _ => None,
+            };
+            let name = object.as_ref().map_or("", |object| object.text_of("name"));
+            let name = if name.is_empty() { values.first().copied().unwrap_or_default() } else { name };
+            if by.is_some() {
+                self.path.borrow_mut().push(name.into());
+            }
             let value = self.walk(object, patch, schema)?;
+            if let Some(origin) = by {
+                if found.is_some() && value.as_ref().is_none_or(|value| value.is_null() || is_empty_mapping(value)) {
+                    self.takes_away(None, origin);
+                }
+                self.path.borrow_mut().pop();
+            }
             let Some(mut value) = value.filter(|value| !value.is_null() && !is_empty_mapping(value)) else {
                 set_element(&mut items, None, &used_keys, &values)?;
                 continue;

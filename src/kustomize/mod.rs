@@ -53,11 +53,11 @@ pub use decode::Text;
 pub use diags::codes;
 pub use file::FIELDS;
 pub use helm::{Argument, Command, Helm, Runner};
-pub use origin::{Origins, Step};
+pub use origin::{Origins, Removed, Step};
 pub use overrides::Overrides;
 pub use release::Release;
 pub use resource::{Id, Resource};
-pub use session::{Caches, Finished, Options, Session};
+pub use session::{Caches, Finished, KustomizationFile, Options, Session};
 
 /// A directory, built.
 #[derive(Debug)]

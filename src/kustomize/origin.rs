@@ -1,6 +1,8 @@
 //! The steps of a build, as the origins of values name them.
 
-use crate::source;
+use compact_str::CompactString;
+
+use crate::source::{self, Origin};
 
 /// A step that sets values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,6 +60,15 @@ impl Step {
             Self::BuildMetadata => "buildMetadata",
         }
     }
+}
+
+/// A field or list element that a patch took away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removed {
+    /// From the object's root: keys, and for elements of lists their names.
+    pub steps: Vec<CompactString>,
+    /// The place in the patch.
+    pub origin: Origin,
 }
 
 /// The changes of a build.

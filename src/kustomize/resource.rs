@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use compact_str::CompactString;
 
 use crate::kube::{Gvk, cluster_scoped_since, group_version};
+use crate::kustomize::origin::Removed;
 use crate::kustomize::release::Release;
 use crate::source::Origin;
 use crate::yaml::data::Datum;
@@ -75,6 +76,8 @@ pub struct Resource {
     pub(super) release: Release,
     /// The last number that a value set in several places was given.
     pub(super) shared: u32,
+    /// What patches took away, in the order of the patches.
+    pub removed: Vec<Removed>,
 }
 
 /// Prefix of the annotations in which Kustomize keeps notes.
@@ -89,6 +92,7 @@ impl Resource {
             variables: Vec::new(),
             release,
             shared: 0,
+            removed: Vec::new(),
         };
         resource.take_notes();
         resource
@@ -123,6 +127,11 @@ impl Resource {
         if let Some(pairs) = annotations.pairs_mut() {
             pairs.retain(|(key, _)| !key.text().starts_with(INTERNAL));
         }
+    }
+
+    /// The name that it was loaded or generated with, before prefixes, suffixes and hashes.
+    pub fn first_name(&self) -> &str {
+        self.notes.former.first().map_or_else(|| self.name(), |former| &former.name)
     }
 
     pub(super) fn kind(&self) -> &str {

@@ -62,6 +62,7 @@ impl Root<'_> {
                 "move the file, or include its directory as a base; `--load-restrictor LoadRestrictionsNone` allows it";
             return Err(Box::new(failure.help(help)));
         }
+        session.uses(self.directory, &real, false);
         Ok(real)
     }
 
@@ -116,6 +117,7 @@ impl Root<'_> {
             }
             around = root.parent;
         }
+        session.uses(self.directory, &real, true);
         Ok(real)
     }
 }

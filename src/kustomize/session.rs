@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap as HashMap;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::kube::KUSTOMIZATIONS;
 use crate::kustomize::compat::{Construct, Met};
+use crate::kustomize::decode::Text;
 use crate::kustomize::diags::{Failure, codes, unreadable};
 use crate::kustomize::file::Kustomization;
 use crate::kustomize::helm::Helm;
@@ -33,6 +34,8 @@ pub struct Options {
     pub managed_by: bool,
     /// Whether to note what other releases make something else of.
     pub compat: bool,
+    /// Whether to remember which files and directories each directory names.
+    pub graph: bool,
     /// Whether directories without a `namespace` take that of what includes them, as v5.8.0 has it.
     pub inherits_namespace: bool,
 }
@@ -73,6 +76,29 @@ pub struct Session<'a> {
     kustomizations: Mutex<HashMap<String, Result<Arc<Kustomization>, Failure>>>,
     diagnostics: Mutex<Diagnostics>,
     met: Mutex<Vec<Met>>,
+    uses: Mutex<Uses>,
+    /// Entries of kustomizations, with what to say of those that fit nothing.
+    tried: Mutex<HashMap<Origin, Option<Diagnostic>>>,
+}
+
+/// The files and directories that each directory names; whether it is a directory stands beside its path.
+type Uses = HashMap<String, Vec<(Arc<str>, bool)>>;
+
+/// A kustomization that builds read.
+#[derive(Clone, Debug)]
+pub struct KustomizationFile {
+    /// Its directory in the tree.
+    pub directory: String,
+    /// The name of the file.
+    pub name: &'static str,
+    /// The file as it is written.
+    pub document: Arc<Datum>,
+    /// The files that it names, as paths in the tree, links resolved.
+    pub files: Vec<Arc<str>>,
+    /// The directories that it includes, likewise.
+    pub directories: Vec<Arc<str>>,
+    /// The names of the files beside it.
+    pub beside: Vec<String>,
 }
 
 /// What the builds of a session leave behind.
@@ -86,6 +112,8 @@ pub struct Finished {
     pub origins: Origins,
     /// What other releases make something else of, where that was asked for.
     pub met: Vec<Met>,
+    /// The kustomizations that were read, by directory.
+    pub kustomizations: Vec<KustomizationFile>,
     /// What was kept meanwhile. A program that is about to end need not spend the time to take it apart.
     pub caches: Caches,
 }
@@ -121,6 +149,8 @@ impl<'a> Session<'a> {
             kustomizations: Mutex::default(),
             diagnostics: Mutex::default(),
             met: Mutex::default(),
+            uses: Mutex::default(),
+            tried: Mutex::default(),
         }
     }
 
@@ -132,18 +162,65 @@ impl<'a> Session<'a> {
 
     /// What the builds leave behind.
     pub fn finish(self) -> Finished {
+        let mut uses = self.uses.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut listings = self.listings.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let files = self.kustomizations.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let files = files.into_iter().filter_map(|(directory, file)| Some((directory, file.ok()?)));
+        let mut kustomizations: Vec<_> = files
+            .map(|(directory, file)| {
+                let mut uses = uses.remove(&directory).unwrap_or_default();
+                uses.sort();
+                uses.dedup();
+                let of = |kind: bool| {
+                    let paths = uses.iter().filter(|(_, is_directory)| *is_directory == kind);
+                    paths.map(|(path, _)| path.clone()).collect()
+                };
+                let (files, directories) = (of(false), of(true));
+                let beside = listings.remove(&directory);
+                let beside = beside.iter().flat_map(|names| names.iter()).filter(|(_, kind)| **kind == Kind::File);
+                let beside = beside.map(|(name, _)| name.clone()).collect();
+                let (name, document) = (file.name, file.document.clone());
+                KustomizationFile { directory, name, document, files, directories, beside }
+            })
+            .collect();
+        kustomizations.sort_by(|a, b| a.directory.cmp(&b.directory));
+        let mut diagnostics = self.diagnostics.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let tried = self.tried.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut vain: Vec<_> = tried.into_values().flatten().collect();
+        vain.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
+        vain.into_iter().for_each(|diagnostic| diagnostics.push(diagnostic));
         Finished {
+            kustomizations,
             sources: self.sources.into_inner().unwrap_or_else(PoisonError::into_inner),
-            diagnostics: self.diagnostics.into_inner().unwrap_or_else(PoisonError::into_inner),
+            diagnostics,
             origins: self.origins,
             met: self.met.into_inner().unwrap_or_else(PoisonError::into_inner),
             caches: Caches { _texts: self.texts, _manifests: self.manifests, _bases: self.bases },
         }
     }
 
+    /// Notes that the kustomization of a directory names a file or a directory.
+    pub(super) fn uses(&self, directory: &str, path: &Arc<str>, is_directory: bool) {
+        if self.options.graph {
+            let mut uses = locked(&self.uses);
+            uses.entry(directory.to_owned()).or_default().push((path.clone(), is_directory));
+        }
+    }
+
     /// Something that does not stop the build.
     pub(super) fn warn(&self, diagnostic: Diagnostic) {
         locked(&self.diagnostics).push(diagnostic);
+    }
+
+    /// An entry of a kustomization was tried on what there is. Where it never fits anything, in no overlay that includes it,
+    /// its diagnostic is kept.
+    pub(super) fn tries(&self, entry: Origin, fits: bool, diagnostic: impl FnOnce() -> Diagnostic) {
+        let mut tried = locked(&self.tried);
+        if fits {
+            tried.insert(entry, None);
+        } else {
+            tried.entry(entry).or_insert_with(|| Some(diagnostic()));
+        }
     }
 
     /// Comes by something that other releases treat otherwise.
@@ -162,9 +239,18 @@ impl<'a> Session<'a> {
         path.strip_prefix(&*self.base).unwrap_or(path)
     }
 
-    /// A text that stands in no file of its own, such as a patch within a kustomization.
+    /// A text that stands in no file of the tree.
     pub(super) fn add_text(&self, path: &str, text: &str) -> FileId {
         locked(&self.sources).add(path, text)
+    }
+
+    /// A text within a kustomization, such as a patch.
+    pub(super) fn add_within(&self, text: &Text) -> FileId {
+        let mut sources = locked(&self.sources);
+        match text.origin.place() {
+            Some((file, offset)) => sources.add_within(file, offset, text),
+            None => sources.add("", &**text),
+        }
     }
 
     /// The path of a file in the source map.

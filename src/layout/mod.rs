@@ -86,6 +86,35 @@ pub fn detect(tree: &Tree) -> Layout {
     }
 }
 
+/// Which service and environment an overlay belongs to, as far as its path says it: by the patterns of the settings, else
+/// by the folder `overlays`, else by words that name environments.
+pub fn owner(folder: &str, patterns: &[String]) -> (Option<String>, Option<String>) {
+    if let Some(found) = patterns.iter().find_map(|pattern| by_pattern(folder, pattern)) {
+        return found;
+    }
+    let Some((pattern, environment)) = by_overlays(folder).or_else(|| by_words(folder)) else { return (None, None) };
+    let place = pattern.split('/').position(|part| part == "{service}");
+    let service = place.and_then(|at| folder.split('/').nth(at)).map(str::to_owned);
+    (service, Some(environment))
+}
+
+/// The parts of a path that a pattern names; a pattern may end before the path does.
+fn by_pattern(folder: &str, pattern: &str) -> Option<(Option<String>, Option<String>)> {
+    let (mut service, mut environment) = (None, None);
+    let mut parts = folder.split('/');
+    for wanted in pattern.split('/') {
+        let part = parts.next()?;
+        match wanted {
+            "{service}" => service = Some(part.to_owned()),
+            "{environment}" => environment = Some(part.to_owned()),
+            wanted if wanted.starts_with('{') && wanted.ends_with('}') => {}
+            wanted if wanted == part => {}
+            _ => return None,
+        }
+    }
+    Some((service, environment))
+}
+
 /// `apps/order/overlays/dev` → `apps/{service}/overlays/{environment}` and `dev`. `overlays/dev` has no service.
 fn by_overlays(folder: &str) -> Option<(String, String)> {
     let mut parts: Vec<&str> = folder.split('/').collect();
@@ -116,7 +145,7 @@ fn by_words(folder: &str) -> Option<(String, String)> {
 }
 
 /// How far on the way to production an environment is, by its name.
-fn rank(name: &str) -> Option<usize> {
+pub fn rank(name: &str) -> Option<usize> {
     let position = |word: &str| ENVIRONMENTS.iter().position(|known| *known == word);
     position(name).or_else(|| name.split(['-', '_']).find_map(position))
 }
@@ -153,6 +182,19 @@ mod tests {
         let layout = detected(&["base/a", "staging/eu/a", "prod/eu/a", "prod/us/a"]);
         assert_eq!(layout.patterns, ["{environment}/eu/{service}", "{environment}/us/{service}"]);
         assert_eq!(layout.environments, ["staging", "prod"]);
+    }
+
+    #[test]
+    fn a_path_says_whose_it_is() {
+        let of = |path: &str, patterns: &[&str]| {
+            let patterns: Vec<String> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
+            owner(path, &patterns)
+        };
+        let some = |service: &str, environment: &str| (Some(service.to_owned()), Some(environment.to_owned()));
+        assert_eq!(of("apps/order/overlays/dev", &[]), some("order", "dev"));
+        assert_eq!(of("prod/eu/order", &[]), some("order", "prod"));
+        assert_eq!(of("x/blue/order", &["x/{environment}/{service}"]), some("order", "blue"));
+        assert_eq!(of("monitoring", &[]), (None, None));
     }
 
     #[test]

@@ -102,3 +102,27 @@ pub fn string(text: &str, out: &mut String) {
     }
     out.push('"');
 }
+
+/// A JSON value; of a key that occurs twice the last one counts.
+pub fn value(node: &Datum) -> Result<serde_json::Value, PrintError> {
+    use serde_json::{Number, Value};
+    Ok(match &node.content {
+        Content::Scalar(_) => match typed(node)? {
+            Printed::Null => Value::Null,
+            Printed::Bool(value) => Value::Bool(value),
+            Printed::Int(value) => match (i64::try_from(value), u64::try_from(value)) {
+                (Ok(value), _) => value.into(),
+                (_, Ok(value)) => value.into(),
+                #[allow(clippy::cast_precision_loss)] // as every reader of JSON has it
+                _ => Number::from_f64(value as f64).map_or(Value::Null, Value::Number),
+            },
+            Printed::Float(value) => Number::from_f64(value).map_or(Value::Null, Value::Number),
+            Printed::Text(text) => Value::String(text.into_owned()),
+        },
+        Content::Sequence(items) => Value::Array(items.iter().map(value).collect::<Result<_, _>>()?),
+        Content::Mapping(pairs) => {
+            let pair = |(key, node): &(Datum, Datum)| Ok((key.text().to_owned(), value(node)?));
+            Value::Object(pairs.iter().map(pair).collect::<Result<_, PrintError>>()?)
+        }
+    })
+}

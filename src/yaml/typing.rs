@@ -222,3 +222,21 @@ fn is_base_60(text: &str) -> bool {
             _ => false,
         })
 }
+
+impl Datum {
+    /// The whole number that a scalar comes to.
+    pub fn int(&self) -> Option<i64> {
+        match typed(self).ok().filter(|_| self.is_scalar())? {
+            Printed::Int(value) => i64::try_from(value).ok(),
+            _ => None,
+        }
+    }
+
+    /// The boolean that a scalar comes to.
+    pub fn flag(&self) -> Option<bool> {
+        match typed(self).ok().filter(|_| self.is_scalar())? {
+            Printed::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+}

@@ -98,6 +98,11 @@ pub(crate) const FORMATS: &[Format] = &[
         "the id of a policy or a category, such as `images/tag-mutable`",
     ),
     format(
+        "object-pattern",
+        |text| matches!(text.split('/').count(), 2 | 3) && text.split('/').all(|part| !part.is_empty()),
+        "`Kind/name` or `Kind/namespace/name`, such as `Secret/production/*-db`",
+    ),
+    format(
         "layout-pattern",
         |text| is_repository_path(text) && text.contains('{'),
         "a path with `{service}` or `{environment}`, such as `apps/{service}/overlays/{environment}`",
@@ -265,6 +270,7 @@ mod tests {
             ),
             ("code-owners", &["@shop/commerce", "@a b@example.com"], &["commerce", ""]),
             ("layout-pattern", &["apps/{service}/overlays/{environment}"], &["apps", "/{service}"]),
+            ("object-pattern", &["Secret/*", "Secret/production/*-db"], &["Secret", "a/b/c/d", "a//c"]),
             ("policy-id", &["images/tag-mutable", "images"], &["images/", "a b"]),
             ("secret-path", &["{environment}/{name}"], &["{environment}", ""]),
             ("cluster-url", &["https://kubernetes.default.svc"], &["kubernetes", "http://a"]),

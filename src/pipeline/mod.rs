@@ -1,5 +1,8 @@
 //! The order of the stages: load → render → compare → write. The only place that knows it.
 
+pub mod lint;
+pub mod trial;
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -1,0 +1,45 @@
+//! The built-in checks by name. A policy file says which one it uses, with which params; a check knows no ids, severities
+//! or messages of policies, and may serve several.
+
+mod kustomization;
+mod probes;
+mod resources;
+mod suppressions;
+mod weakened;
+
+use crate::policy::report::{Report, Unit, Whole};
+
+/// A check.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Check {
+    /// Judges one unit.
+    Unit(for<'a> fn(&Unit<'a>, &mut Report<'a>)),
+    /// Judges all at once.
+    Whole(for<'a> fn(&Whole<'a>, &mut Report<'a>)),
+}
+
+/// A check and its name.
+pub(super) type Named = (&'static str, Check);
+
+/// Every check, by file.
+const ALL: &[&[Named]] =
+    &[kustomization::CHECKS, probes::CHECKS, resources::CHECKS, suppressions::CHECKS, weakened::CHECKS];
+
+fn all() -> impl Iterator<Item = &'static Named> {
+    ALL.iter().copied().flatten()
+}
+
+/// The check of a name.
+pub(super) fn find(name: &str) -> Option<Check> {
+    all().find(|(known, _)| *known == name).map(|(_, check)| *check)
+}
+
+/// Whether there is a check of a name that judges all at once, or one unit.
+pub(super) fn is_known(name: &str, is_whole: bool) -> bool {
+    find(name).is_some_and(|check| matches!(check, Check::Whole(_)) == is_whole)
+}
+
+/// The names of all checks.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    all().map(|(name, _)| *name)
+}

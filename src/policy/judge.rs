@@ -1,0 +1,242 @@
+//! Runs policies over units: which apply to what, in parallel, each object looked at once.
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap as HashMap;
+use serde_json::Value;
+
+use crate::diag::{Diagnostic, Severity};
+use crate::policy::cel::{Programs, Worlds};
+use crate::policy::checks::{self, Check};
+use crate::policy::definition::{Each, Logic, Params, Policy};
+use crate::policy::diags::codes;
+use crate::policy::report::{Found, Report, Unit, Whole, step};
+use crate::policy::schema::{Schema, Violation};
+use crate::policy::subject::{Object, Subject};
+use crate::policy::units;
+use crate::source::{Origin, Span};
+
+/// A policy that is on.
+#[derive(Clone, Debug)]
+pub struct Active<'p> {
+    /// The policy.
+    pub policy: &'p Policy,
+    /// How bad its findings are.
+    pub severity: Severity,
+    /// Its parameters.
+    pub params: Params,
+}
+
+/// A finding before it has a place.
+#[derive(Clone, Debug)]
+pub(super) struct Raw<'a> {
+    /// Which of the active policies.
+    pub(super) active: usize,
+    pub(super) found: Found<'a>,
+}
+
+/// What decides.
+enum Engine {
+    Schema(Schema),
+    Cel(Programs),
+    Unit(for<'a> fn(&Unit<'a>, &mut Report<'a>)),
+    Whole(for<'a> fn(&Whole<'a>, &mut Report<'a>)),
+}
+
+/// What policies find. Those that cannot be judged are told as errors.
+pub(super) fn run<'a>(subject: &'a Subject<'a>, active: &'a [Active<'a>]) -> (Vec<Raw<'a>>, Vec<Diagnostic>) {
+    let mut faults = Vec::new();
+    let engines: Vec<Option<Engine>> = active
+        .par_iter()
+        .map(|active| Engine::new(active.policy, &active.params))
+        .collect::<Vec<_>>()
+        .into_iter()
+        .map(|engine| engine.map_err(|fault| faults.push(*fault)).ok())
+        .collect();
+    let judge = Judge { subject, active, engines: &engines, worlds: Worlds::new(subject.worlds.len()) };
+    let mut all: Vec<Outcome<'a>> = Vec::new();
+    let wholes: Vec<usize> = (0..active.len()).filter(|at| matches!(engines[*at], Some(Engine::Whole(_)))).collect();
+    all.push(wholes.par_iter().map(|at| judge.whole(*at)).reduce(Outcome::default, Outcome::and));
+    let by_kind = judge.by_kind(&subject.objects, &|each| !matches!(each, Each::Application | Each::Repository));
+    all.push(judge.objects(&subject.objects, &by_kind));
+    let in_kustomizations = |each| matches!(each, Each::Kustomization | Each::ImageEntry | Each::Patch);
+    let by_kind = judge.by_kind(&subject.kustomizations, &in_kustomizations);
+    all.push(judge.objects(&subject.kustomizations, &by_kind));
+    let by_kind = judge.by_kind(&subject.applications, &|each| each == Each::Application);
+    all.push(judge.objects(&subject.applications, &by_kind));
+    let all = all.into_iter().fold(Outcome::default(), Outcome::and);
+    faults.extend(all.faults);
+    (all.raws, faults)
+}
+
+#[derive(Default)]
+struct Outcome<'a> {
+    raws: Vec<Raw<'a>>,
+    faults: Vec<Diagnostic>,
+}
+
+impl Outcome<'_> {
+    fn and(mut self, other: Self) -> Self {
+        self.raws.extend(other.raws);
+        self.faults.extend(other.faults);
+        self
+    }
+}
+
+struct Judge<'a, 'e> {
+    subject: &'a Subject<'a>,
+    active: &'a [Active<'a>],
+    engines: &'e [Option<Engine>],
+    worlds: Worlds,
+}
+
+/// The policies for each kind.
+type ByKind<'a> = HashMap<(&'a str, &'a str), Vec<usize>>;
+
+impl<'a> Judge<'a, '_> {
+    /// Which policies are about which of the kinds that occur.
+    fn by_kind(&self, objects: &'a [Object<'a>], is_unit: &dyn Fn(Each) -> bool) -> ByKind<'a> {
+        let mut found = ByKind::default();
+        for object in objects {
+            found.entry((object.group, object.kind)).or_insert_with(|| {
+                let fits = |at: &usize| {
+                    let policy = self.active[*at].policy;
+                    is_unit(policy.each) && policy.matches.has(object.group, object.kind)
+                };
+                (0..self.active.len()).filter(fits).collect()
+            });
+        }
+        found
+    }
+
+    fn objects(&self, objects: &'a [Object<'a>], by_kind: &ByKind<'_>) -> Outcome<'a> {
+        let judged = objects.par_iter().map(|object| {
+            let policies = by_kind.get(&(object.group, object.kind)).map_or(&[][..], Vec::as_slice);
+            policies.iter().map(|at| self.object(*at, object)).fold(Outcome::default(), Outcome::and)
+        });
+        judged.reduce(Outcome::default, Outcome::and)
+    }
+
+    fn object(&self, at: usize, object: &'a Object<'a>) -> Outcome<'a> {
+        let active = &self.active[at];
+        let Some(engine) = &self.engines[at] else { return Outcome::default() };
+        let wanted = &active.policy.matches.environments;
+        if !wanted.is_empty() {
+            let environment = self.subject.overlays[object.overlay].environment.as_ref();
+            if !environment.is_some_and(|environment| wanted.contains(environment)) {
+                return Outcome::default();
+            }
+        }
+        let mut outcome = Outcome::default();
+        for (node, container) in units::of(object, active.policy.each) {
+            let unit = Unit { subject: self.subject, object, node, container, params: &active.params };
+            let mut report = Report::about(container);
+            if let Err(fault) = judge_unit(engine, &unit, active.policy, &self.worlds, &mut report) {
+                outcome.faults.push(*fault);
+                break;
+            }
+            outcome.raws.extend(report.into_found().into_iter().map(|found| Raw { active: at, found }));
+        }
+        outcome
+    }
+
+    fn whole(&self, at: usize) -> Outcome<'a> {
+        let Some(Engine::Whole(check)) = &self.engines[at] else { return Outcome::default() };
+        let mut report = Report::default();
+        check(&Whole { subject: self.subject, params: &self.active[at].params }, &mut report);
+        let raws = report.into_found().into_iter().map(|found| Raw { active: at, found }).collect();
+        Outcome { raws, faults: Vec::new() }
+    }
+}
+
+fn judge_unit<'a>(
+    engine: &Engine,
+    unit: &Unit<'a>,
+    policy: &Policy,
+    worlds: &Worlds,
+    report: &mut Report<'a>,
+) -> Result<(), Box<Diagnostic>> {
+    match engine {
+        Engine::Whole(_) => {}
+        Engine::Unit(check) => {
+            check(unit, report);
+        }
+        Engine::Schema(schema) => {
+            let Some(json) = json_of(unit) else { return Ok(()) };
+            for Violation { steps, is_missing } in schema.violations(&json) {
+                violation(unit, &steps, is_missing, report);
+            }
+        }
+        Engine::Cel(programs) => {
+            let Some(json) = json_of(unit) else { return Ok(()) };
+            let Logic::Cel(expressions) = &policy.logic else { return Ok(()) };
+            let failing = programs.failing(unit, &json, unit.params, worlds).map_err(|(at, why)| {
+                let origin = expressions.get(at).map_or(policy.origin, |expression| expression.origin);
+                let message = format!("`{}` cannot be evaluated of {}: {why}", policy.id(), unit.object.title());
+                fault(&codes::EXPRESSION, message, origin)
+            })?;
+            for expression in failing.into_iter().filter_map(|at| expressions.get(at)) {
+                let steps = crate::policy::schema::steps(&expression.at);
+                let found = violation(unit, &steps, false, report);
+                if let Some(message) = &expression.message {
+                    found.say(message);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The unit as JSON, out of that of its object.
+fn json_of(unit: &Unit<'_>) -> Option<Value> {
+    if std::ptr::eq(unit.node, unit.object.root) {
+        return unit.object.json().cloned();
+    }
+    crate::yaml::json::value(unit.node).ok()
+}
+
+fn violation<'a, 'r>(
+    unit: &Unit<'a>,
+    steps: &[String],
+    is_missing: bool,
+    report: &'r mut Report<'a>,
+) -> &'r mut Found<'a> {
+    let mut node = unit.node;
+    for (at, part) in steps.iter().enumerate() {
+        match step(node, part) {
+            Some(next) if !is_missing || at + 1 < steps.len() => node = next,
+            _ => return report.missing(unit.object, node, &steps[at..].join("/")),
+        }
+    }
+    report.at(unit.object, node)
+}
+
+impl Engine {
+    fn new(policy: &Policy, params: &Params) -> Result<Self, Box<Diagnostic>> {
+        match &policy.logic {
+            Logic::Schema(schema) => Schema::new(schema, params).map(Self::Schema).map_err(|why| {
+                fault(&codes::POLICY, format!("the schema of `{}` cannot be used: {why}", policy.id()), policy.origin)
+            }),
+            Logic::Cel(expressions) => Programs::new(expressions).map(Self::Cel).map_err(|(at, why)| {
+                let origin = expressions.get(at).map_or(policy.origin, |expression| expression.origin);
+                fault(
+                    &codes::EXPRESSION,
+                    format!("an expression of `{}` cannot be compiled: {why}", policy.id()),
+                    origin,
+                )
+            }),
+            Logic::Check(name) => match checks::find(name) {
+                Some(Check::Unit(check)) => Ok(Self::Unit(check)),
+                Some(Check::Whole(check)) => Ok(Self::Whole(check)),
+                None => Err(fault(&codes::POLICY, format!("there is no check `{name}`"), policy.origin)),
+            },
+        }
+    }
+}
+
+fn fault(code: &'static crate::diag::Code, message: String, origin: Origin) -> Box<Diagnostic> {
+    let diagnostic = Diagnostic::error(code, message);
+    Box::new(match origin.place() {
+        Some((file, start)) => diagnostic.at(Span { file, start, end: start }, ""),
+        None => diagnostic,
+    })
+}

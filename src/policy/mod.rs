@@ -1,0 +1,137 @@
+//! What is built, judged: policies → findings, each at the line to edit.
+//!
+//! In: the objects of every overlay with their origins ([`Subject`]), policies from files ([`Policybook`]), what switches
+//! findings off. Out: [`crate::diag::Finding`]s. Reads no files itself, and knows no format.
+//!
+//! A policy is one file under `policies/`. What it needs beyond JSON Schema is a check in `checks/`.
+
+mod case;
+mod cel;
+mod checks;
+mod definition;
+mod diags;
+mod embedded;
+mod judge;
+mod load;
+mod place;
+mod report;
+mod schema;
+mod settings;
+mod subject;
+mod suppress;
+mod units;
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use crate::catalog::Catalog;
+use crate::diag::{By, Diagnostic, Finding, Suppressed};
+use place::Places;
+use suppress::Suppressions;
+
+pub use case::{Case, Expect, Given, cases};
+pub use definition::{Each, Expression, Fix, FixOp, Logic, Matches, Param, ParamKind, Params, Policy};
+pub use diags::codes;
+pub(crate) use embedded::POLICY_FILES;
+pub use judge::Active;
+pub use load::policies;
+pub use place::fingerprint_of;
+pub use settings::{Flags, PROFILES, Policybook, built_in};
+pub use subject::{External, Made, Object, Overlay, Parts, Pod, Subject, Unused, World, fits};
+pub use suppress::{ANNOTATION, MARK};
+
+/// What to lint, and what counts.
+pub struct Request<'a> {
+    /// What is judged.
+    pub subject: &'a Subject<'a>,
+    /// All policies, also those that are off.
+    pub book: &'a Policybook,
+    /// By which policies.
+    pub active: &'a [Active<'a>],
+    /// Whose settings and waivers hold.
+    pub settings: Option<&'a Catalog>,
+    /// `YYYY-MM-DD`, for what holds until a day; empty: everything still holds.
+    pub today: &'a str,
+    /// Whether a comment or annotation at a line of a file counts.
+    pub trusts: &'a (dyn Fn(&str, &str) -> bool + Sync),
+    /// How often each fingerprint was there before, with the reason.
+    pub baseline: Option<&'a BTreeMap<String, usize>>,
+    /// For each overlay whether its findings are wanted; what belongs to none is wanted if all are.
+    pub wanted: Option<&'a [bool]>,
+}
+
+/// Why what is in the baseline does not count.
+const IN_BASELINE: &str = "it was there when the baseline was written";
+
+/// Judges everything. What could not be judged is told beside the findings.
+pub fn lint(request: &Request<'_>) -> (Vec<Finding>, Vec<Diagnostic>) {
+    let &Request { subject, active, .. } = request;
+    let sources = subject.sources;
+    let (raws, faults) = judge::run(subject, active);
+    let places = Places { subject, origins: subject.origins, sources };
+    let suppressions = Suppressions::collect(subject, request.settings, sources);
+    let is_trusted = |suppression: &suppress::Suppression| match (suppression.by, suppression.span) {
+        (By::Comment | By::Annotation, Some(span)) => {
+            let file = sources.file(span.file);
+            (request.trusts)(&file.path, line_at(&file.text, span.start as usize))
+        }
+        _ => true,
+    };
+    let place = |raw: &judge::Raw<'_>| {
+        let active = &active[raw.active];
+        let placed = places.finding(raw, active);
+        let is_wanted = request.wanted.is_none_or(|wanted| placed.overlays.iter().any(|at| wanted[*at]));
+        let suppressed = suppressions.of(&placed, active, subject, request.today, &is_trusted);
+        is_wanted.then_some((placed, suppressed))
+    };
+    let mut placed: Vec<_> = raws.par_iter().filter_map(place).collect();
+    if request.wanted.is_none() {
+        let own = judge_suppressions(request, &suppressions);
+        placed.extend(own.into_iter().map(|placed| (placed, None)));
+    }
+    let mut findings = place::merged(placed, subject);
+    if let Some(baseline) = request.baseline {
+        let mut left = baseline.clone();
+        for finding in findings.iter_mut().filter(|finding| finding.is_open()) {
+            if let Some(count) = left.get_mut(&finding.fingerprint).filter(|count| **count > 0) {
+                *count -= 1;
+                finding.suppressed = Some(Suppressed { by: By::Baseline, reason: IN_BASELINE.to_owned() });
+            }
+        }
+    }
+    place::sort(&mut findings, sources);
+    (findings, faults)
+}
+
+fn line_at(text: &str, at: usize) -> &str {
+    let start = text[..at].rfind('\n').map_or(0, |at| at + 1);
+    text[start..].lines().next().unwrap_or_default()
+}
+
+/// What is wrong with what switches findings off.
+fn judge_suppressions(request: &Request<'_>, suppressions: &Suppressions) -> Vec<place::Placed> {
+    let mut found = Vec::new();
+    let of = |id: &str| request.active.iter().find(|active| active.policy.id() == id);
+    let is_judged = |word: &str| request.active.iter().any(|active| active.policy.answers_to(word));
+    for suppression in &suppressions.all {
+        let policy = &suppression.policy;
+        let (id, message) = if !request.active.iter().any(|active| active.policy.category() == "suppressions") {
+            continue;
+        } else if !request.book.knows(policy) {
+            ("suppressions/unknown-policy", format!("there is no policy `{policy}` to switch off"))
+        } else if !suppression.has_reason() {
+            ("suppressions/without-reason", format!("`{policy}` is switched off without a reason"))
+        } else if suppression.is_expired(request.today) {
+            ("suppressions/expired", format!("`{policy}` was switched off until {}", suppression.until))
+        } else if !suppression.is_used() && is_judged(policy) {
+            ("suppressions/unused", format!("nothing is found here that `{policy}` could mean"))
+        } else {
+            continue;
+        };
+        if let (Some(active), Some(span)) = (of(id), suppression.span) {
+            found.push(place::about_suppression(active, message, span, request.subject.sources));
+        }
+    }
+    found
+}

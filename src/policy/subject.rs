@@ -1,0 +1,507 @@
+//! What is judged: the objects of every overlay, and whatever else a policy may look at, indexed once.
+//!
+//! A reference is looked up in the *world* of an object: all overlays of its environment, since a service's overlay and
+//! the one of its infrastructure meet in one cluster. Overlays of no known environment are part of every world.
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
+use serde_json::Value;
+
+use crate::argo::{Found, Task};
+use crate::catalog::Catalog;
+use crate::diag::Diagnostic;
+use crate::kube::{Selector, group_version, is_cluster_scoped, pod_template};
+use crate::kustomize::{Origins, Removed};
+use crate::source::{Origin, SourceMap};
+use crate::yaml::data::Datum;
+use crate::yaml::json;
+
+/// A directory that was built, or manifests that were read.
+#[derive(Clone, Debug, Default)]
+pub struct Overlay {
+    /// As people see it; `-` for standard input.
+    pub path: String,
+    /// The environment, where the catalog, the settings or the path say it.
+    pub environment: Option<String>,
+    /// The service, likewise.
+    pub service: Option<String>,
+    /// The namespace of the Application's destination.
+    pub namespace: Option<String>,
+    /// The Applications that deploy it, as indices into those found.
+    pub applications: Vec<usize>,
+    /// Whether Kustomize built it; plain manifests otherwise.
+    pub is_built: bool,
+    /// Which world its references are looked up in.
+    pub(crate) world: usize,
+}
+
+/// An object of an overlay, or a kustomization file, which policies look at in the same way.
+#[derive(Debug)]
+pub struct Object<'a> {
+    /// The manifest.
+    pub root: &'a Datum,
+    /// Its overlay, as an index.
+    pub overlay: usize,
+    /// All overlays that it is part of: more than its own for the kustomization of a base.
+    pub reach: Vec<usize>,
+    /// API group; empty for the core.
+    pub group: &'a str,
+    /// API version within the group.
+    pub version: &'a str,
+    /// Kind.
+    pub kind: &'a str,
+    /// Its own namespace, else the Application's, else `default`; empty where the kind has none.
+    pub namespace: String,
+    /// Name; the `generateName` of what has none.
+    pub name: &'a str,
+    /// The name before prefixes, suffixes and hashes: what stays the same from build to build.
+    pub stable_name: String,
+    /// Fields that patches took away, with who did.
+    pub removed: &'a [Removed],
+    /// What its pods are made of.
+    pub pod: Option<Pod<'a>>,
+    /// Directory of the kustomization; empty for others.
+    pub directory: String,
+    json: OnceLock<Option<Value>>,
+}
+
+/// A pod template.
+#[derive(Clone, Copy, Debug)]
+pub struct Pod<'a> {
+    /// With `metadata` and `spec`.
+    pub template: &'a Datum,
+    /// The pod's spec.
+    pub spec: &'a Datum,
+}
+
+impl<'a> Pod<'a> {
+    /// The labels of the pods.
+    pub fn labels(&self) -> Option<&'a Datum> {
+        self.template.at(["metadata", "labels"])
+    }
+
+    /// The value of an annotation of the pods.
+    pub fn annotation(&self, name: &str) -> Option<&'a Datum> {
+        self.template.at(["metadata", "annotations"])?.get(name)
+    }
+
+    /// The containers that run as long as the pod does: `containers`.
+    pub fn containers(&self) -> &'a [Datum] {
+        self.spec.get("containers").map_or(&[], Datum::items)
+    }
+
+    /// `initContainers`, sidecars among them.
+    pub fn init_containers(&self) -> &'a [Datum] {
+        self.spec.get("initContainers").map_or(&[], Datum::items)
+    }
+
+    /// Init containers, then containers, then ephemeral ones.
+    pub fn every_container(&self) -> impl Iterator<Item = &'a Datum> {
+        let ephemeral = self.spec.get("ephemeralContainers").map_or(&[][..], Datum::items);
+        self.init_containers().iter().chain(self.containers()).chain(ephemeral)
+    }
+
+    /// The volumes.
+    pub fn volumes(&self) -> &'a [Datum] {
+        self.spec.get("volumes").map_or(&[], Datum::items)
+    }
+}
+
+impl<'a> Object<'a> {
+    /// An object of an overlay; `scopes` are kinds that definitions in the repository declare cluster-scoped.
+    pub(super) fn new(
+        root: &'a Datum,
+        overlay: usize,
+        namespace: Option<&str>,
+        scopes: &HashSet<(String, String)>,
+    ) -> Self {
+        let (group, version) = group_version(root.text_of("apiVersion"));
+        let kind = root.text_of("kind");
+        let meta = |field: &str| root.get("metadata").map_or("", |meta| meta.text_of(field));
+        let name = Some(meta("name")).filter(|name| !name.is_empty()).unwrap_or_else(|| meta("generateName"));
+        let is_cluster_scoped = is_cluster_scoped(group, kind) || scopes.contains(&(group.to_owned(), kind.to_owned()));
+        let namespace = match meta("namespace") {
+            _ if is_cluster_scoped => "",
+            "" => namespace.unwrap_or("default"),
+            own => own,
+        };
+        let pod = pod_template(group, kind, root);
+        let pod =
+            pod.and_then(|template| Some(Pod { template, spec: template.get("spec").filter(|s| s.is_mapping())? }));
+        Self {
+            root,
+            overlay,
+            reach: vec![overlay],
+            group,
+            version,
+            kind,
+            namespace: namespace.to_owned(),
+            name,
+            stable_name: name.to_owned(),
+            removed: &[],
+            pod,
+            directory: String::new(),
+            json: OnceLock::new(),
+        }
+    }
+
+    /// The object as JSON, made once; `None` where a value has no JSON form.
+    pub fn json(&self) -> Option<&Value> {
+        self.json.get_or_init(|| json::value(self.root).ok()).as_ref()
+    }
+
+    /// The value at a path of keys.
+    pub fn at(&self, path: &[&str]) -> Option<&'a Datum> {
+        self.root.at(path.iter().copied())
+    }
+
+    /// An annotation.
+    pub fn annotation(&self, name: &str) -> Option<&'a Datum> {
+        self.root.at(["metadata", "annotations"])?.get(name)
+    }
+
+    /// A label.
+    pub fn label(&self, name: &str) -> Option<&'a Datum> {
+        self.root.at(["metadata", "labels"])?.get(name)
+    }
+
+    /// Whether it is of a kind, in any version.
+    pub fn is(&self, group: &str, kind: &str) -> bool {
+        self.kind == kind && self.group == group
+    }
+
+    /// How a person calls it: `Deployment `web``.
+    pub fn title(&self) -> String {
+        format!("{} `{}`", self.kind, self.name)
+    }
+}
+
+/// Objects that can meet in a cluster, found by name, kind and label.
+#[derive(Debug, Default)]
+pub struct World {
+    /// The environment; `None` for overlays of no known one.
+    pub environment: Option<String>,
+    all: Vec<usize>,
+    by_kind: HashMap<String, Vec<usize>>,
+    by_name: HashMap<(String, String, String), Vec<usize>>,
+    /// Workloads by namespace and one label of their pods.
+    by_label: HashMap<(String, String, String), Vec<usize>>,
+    by_namespace: HashMap<String, Vec<usize>>,
+}
+
+/// All that is judged.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    /// What was built or read.
+    pub overlays: Vec<Overlay>,
+    /// The objects of all overlays, in the order of overlays.
+    pub objects: Vec<Object<'a>>,
+    /// The kustomization files that the builds read.
+    pub kustomizations: Vec<Object<'a>>,
+    /// The Applications, generated ones too, in the order of those found.
+    pub applications: Vec<Object<'a>>,
+    /// Applications, projects and ApplicationSets.
+    pub argo: &'a Found,
+    /// The catalog, where the repository has one.
+    pub catalog: Option<&'a Catalog>,
+    /// What Kustomize says nothing about, as the builds noted it.
+    pub notes: &'a [Diagnostic],
+    /// Files of YAML below the overlays and bases that nothing reads.
+    pub unused: &'a [Unused],
+    /// What the settings declare to exist outside of the repository.
+    pub external: External,
+    /// The overlays that each file is part of, by the path that people see.
+    pub files: HashMap<String, Vec<usize>>,
+    /// Who set what.
+    pub origins: &'a Origins,
+    /// The texts that were read.
+    pub sources: &'a SourceMap,
+    pub(super) worlds: Vec<World>,
+    tasks: OnceLock<Vec<Vec<Task>>>,
+}
+
+/// A file that no kustomization names.
+#[derive(Clone, Debug)]
+pub struct Unused {
+    /// As people see it.
+    pub path: String,
+    /// Its first byte.
+    pub origin: Origin,
+    /// The kustomization beside it.
+    pub kustomization: String,
+}
+
+/// What someone else makes, as the settings say it: `Kind/namespace/name`, each with `*` for anything.
+#[derive(Clone, Debug, Default)]
+pub struct External {
+    /// Patterns.
+    pub patterns: Vec<String>,
+}
+
+impl External {
+    /// Whether an object is declared.
+    pub fn has(&self, kind: &str, namespace: &str, name: &str) -> bool {
+        self.patterns.iter().any(|pattern| {
+            let parts: Vec<&str> = pattern.split('/').collect();
+            match parts[..] {
+                [kind_pattern, name_pattern] => fits(kind_pattern, kind) && fits(name_pattern, name),
+                [kind_pattern, namespace_pattern, name_pattern] => {
+                    fits(kind_pattern, kind) && fits(namespace_pattern, namespace) && fits(name_pattern, name)
+                }
+                _ => false,
+            }
+        })
+    }
+}
+
+/// Whether a text fits a pattern in which `*` stands for anything.
+pub fn fits(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(text) = text.strip_prefix(start) else { return false };
+    if rest.is_empty() {
+        return true;
+    }
+    (0..=text.len()).filter(|at| text.is_char_boundary(*at)).any(|at| fits(rest, &text[at..]))
+}
+
+/// The parts of a subject, as they are gathered.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    /// What was built or read.
+    pub overlays: Vec<Overlay>,
+    /// The objects of each overlay.
+    pub objects: Vec<Vec<Made<'a>>>,
+    /// The kustomization files, each with its directory and the overlays that it is part of.
+    pub kustomizations: Vec<(&'a Datum, String, Vec<usize>)>,
+    /// The Applications, each with the overlays that it is part of.
+    pub applications: Vec<(&'a Datum, Vec<usize>)>,
+    /// Applications, projects and ApplicationSets.
+    pub argo: &'a Found,
+    /// The catalog, where the repository has one.
+    pub catalog: Option<&'a Catalog>,
+    /// What the builds noted.
+    pub notes: &'a [Diagnostic],
+    /// Files that nothing reads.
+    pub unused: &'a [Unused],
+    /// What the settings declare to exist outside of the repository.
+    pub external: External,
+    /// The overlays that each file is part of, by the path that people see.
+    pub files: HashMap<String, Vec<usize>>,
+    /// Who set what.
+    pub origins: &'a Origins,
+    /// The texts that were read.
+    pub sources: &'a SourceMap,
+}
+
+/// An object that came out of a build or a file.
+#[derive(Clone, Copy, Debug)]
+pub struct Made<'a> {
+    /// The manifest.
+    pub root: &'a Datum,
+    /// The name before prefixes, suffixes and hashes; empty where it is the same.
+    pub stable_name: &'a str,
+    /// Fields that patches took away.
+    pub removed: &'a [Removed],
+}
+
+impl<'a> Subject<'a> {
+    /// Indexes what was gathered.
+    pub fn new(parts: Parts<'a>) -> Self {
+        let scopes = cluster_scoped(&parts.objects);
+        let mut overlays = parts.overlays;
+        let environments: BTreeSet<Option<String>> =
+            overlays.iter().map(|overlay| overlay.environment.clone()).collect();
+        let environments: Vec<_> = environments.into_iter().collect();
+        for overlay in &mut overlays {
+            overlay.world = environments.iter().position(|name| *name == overlay.environment).unwrap_or(0);
+        }
+        let mut objects = Vec::with_capacity(parts.objects.iter().map(Vec::len).sum());
+        for (at, made) in parts.objects.iter().enumerate() {
+            let namespace = overlays.get(at).and_then(|overlay| overlay.namespace.as_deref());
+            for made in made {
+                let mut object = Object::new(made.root, at, namespace, &scopes);
+                object.removed = made.removed;
+                if !made.stable_name.is_empty() {
+                    object.stable_name = made.stable_name.to_owned();
+                }
+                objects.push(object);
+            }
+        }
+        let kustomization = |(root, directory, reach): (&'a Datum, String, Vec<usize>)| {
+            let mut object = Object::new(root, reach.first().copied().unwrap_or(0), None, &scopes);
+            (object.kind, object.group, object.version) = ("Kustomization", "kustomize.config.k8s.io", "v1beta1");
+            object.namespace = String::new();
+            object.pod = None;
+            object.stable_name.clone_from(&directory);
+            object.reach = reach;
+            object.directory = directory;
+            object
+        };
+        let kustomizations = parts.kustomizations.into_iter().map(kustomization).collect();
+        let application = |(root, reach): (&'a Datum, Vec<usize>)| {
+            let mut object = Object::new(root, reach.first().copied().unwrap_or(0), Some("argocd"), &scopes);
+            object.reach = reach;
+            object
+        };
+        let applications = parts.applications.into_iter().map(application).collect();
+        let worlds = environments.iter().map(|name| World::new(name.as_deref(), &overlays, &objects)).collect();
+        Self {
+            overlays,
+            objects,
+            kustomizations,
+            applications,
+            argo: parts.argo,
+            catalog: parts.catalog,
+            notes: parts.notes,
+            unused: parts.unused,
+            external: parts.external,
+            files: parts.files,
+            origins: parts.origins,
+            sources: parts.sources,
+            worlds,
+            tasks: OnceLock::new(),
+        }
+    }
+
+    /// The world in which an object's references are looked up.
+    pub fn world(&self, object: &Object<'_>) -> &World {
+        &self.worlds[self.overlays[object.overlay].world]
+    }
+
+    /// The objects of a kind, of any group, in the world of an object.
+    pub fn of_kind<'s>(&'s self, beside: &Object<'_>, kind: &str) -> impl Iterator<Item = &'s Object<'a>> {
+        let found = self.world(beside).by_kind.get(kind);
+        found.map_or(&[][..], Vec::as_slice).iter().map(|at| &self.objects[*at])
+    }
+
+    /// The objects of a kind, namespace and name in the world of an object.
+    pub fn named<'s>(
+        &'s self,
+        beside: &Object<'_>,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+    ) -> impl Iterator<Item = &'s Object<'a>> {
+        let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
+        let found = self.world(beside).by_name.get(&key);
+        found.map_or(&[][..], Vec::as_slice).iter().map(|at| &self.objects[*at])
+    }
+
+    /// The first of [`Subject::named`].
+    pub fn find(&self, beside: &Object<'_>, kind: &str, namespace: &str, name: &str) -> Option<&Object<'a>> {
+        self.named(beside, kind, namespace, name).next()
+    }
+
+    /// The workloads of a namespace in the world of an object.
+    pub fn workloads<'s>(&'s self, beside: &Object<'_>, namespace: &str) -> impl Iterator<Item = &'s Object<'a>> {
+        let found = self.world(beside).by_namespace.get(namespace);
+        found.map_or(&[][..], Vec::as_slice).iter().map(|at| &self.objects[*at])
+    }
+
+    /// The workloads of a namespace whose pods a selector selects. An empty selector selects all of them.
+    pub fn selected(&self, beside: &Object<'_>, namespace: &str, selector: Selector<'_>) -> Vec<&Object<'a>> {
+        let world = self.world(beside);
+        let empty: &[usize] = &[];
+        let with_label = selector.pairs().map(|(key, value)| {
+            let key = (namespace.to_owned(), key.to_owned(), value.to_owned());
+            world.by_label.get(&key).map_or(empty, Vec::as_slice)
+        });
+        // The rarest label leaves the fewest to look at.
+        let candidates = with_label
+            .min_by_key(|found| found.len())
+            .unwrap_or_else(|| world.by_namespace.get(namespace).map_or(empty, Vec::as_slice));
+        let is_selected = |object: &&Object<'a>| object.pod.is_some_and(|pod| selector.matches(pod.labels()));
+        candidates.iter().map(|at| &self.objects[*at]).filter(is_selected).collect()
+    }
+
+    /// All objects that can meet an object in its cluster.
+    pub fn objects_near<'s>(&'s self, object: &Object<'_>) -> impl Iterator<Item = &'s Object<'a>> {
+        self.world(object).all.iter().map(|at| &self.objects[*at])
+    }
+
+    /// The objects of an overlay.
+    pub fn objects_of(&self, overlay: usize) -> &[Object<'a>] {
+        let start = self.objects.partition_point(|object| object.overlay < overlay);
+        let end = self.objects.partition_point(|object| object.overlay <= overlay);
+        &self.objects[start..end]
+    }
+
+    /// What a plain scalar was before the last step that set it, as its file writes it.
+    pub fn replaced(&self, node: &Datum) -> Option<&'a str> {
+        let (file, start) = self.origins.change(node.origin)?.replaced.place()?;
+        let rest = self.sources.file(file).text.get(start as usize..)?;
+        Some(rest.lines().next()?.split(" #").next()?.trim().trim_matches(['"', '\'']))
+    }
+
+    /// The environments of overlays, in the order of promotion.
+    pub(super) fn environments(&self, overlays: &[usize]) -> Vec<String> {
+        let found: BTreeSet<&String> =
+            overlays.iter().filter_map(|at| self.overlays[*at].environment.as_ref()).collect();
+        let mut found: Vec<String> = found.into_iter().cloned().collect();
+        let declared = self.catalog.map(|catalog| &catalog.platform.environments);
+        found.sort_by_key(|name| {
+            let place = declared.and_then(|all| all.keys().position(|known| known.value == *name));
+            (place.unwrap_or(usize::MAX), crate::layout::rank(name), name.clone())
+        });
+        found
+    }
+
+    /// The tasks of the sync of each overlay, by Argo CD's order; their `object` counts within the overlay.
+    pub fn tasks(&self, overlay: usize) -> &[Task] {
+        let all = self.tasks.get_or_init(|| {
+            let of = |at: usize| {
+                let objects: Vec<&Datum> = self.objects_of(at).iter().map(|object| object.root).collect();
+                let namespace = self.overlays[at].namespace.as_deref().unwrap_or("default");
+                crate::argo::tasks(&crate::argo::Sync { objects: &objects, live: &[], namespace, prune_last: false })
+            };
+            (0..self.overlays.len()).map(of).collect()
+        });
+        all.get(overlay).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl World {
+    fn new(environment: Option<&str>, overlays: &[Overlay], objects: &[Object<'_>]) -> Self {
+        let mut world = Self { environment: environment.map(str::to_owned), ..Self::default() };
+        let is_near = |overlay: &Overlay| {
+            environment.is_none() || overlay.environment.is_none() || overlay.environment.as_deref() == environment
+        };
+        for (at, object) in objects.iter().enumerate().filter(|(_, object)| is_near(&overlays[object.overlay])) {
+            let (kind, namespace, name) = (object.kind.to_owned(), object.namespace.clone(), object.name.to_owned());
+            world.all.push(at);
+            world.by_kind.entry(kind.clone()).or_default().push(at);
+            world.by_name.entry((kind, namespace.clone(), name)).or_default().push(at);
+            let Some(pod) = object.pod else { continue };
+            world.by_namespace.entry(namespace.clone()).or_default().push(at);
+            for (key, value) in pod.labels().map_or(&[][..], Datum::pairs) {
+                let key = (namespace.clone(), key.text().to_owned(), value.text().to_owned());
+                world.by_label.entry(key).or_default().push(at);
+            }
+        }
+        world
+    }
+}
+
+/// The kinds that definitions among the objects declare cluster-scoped.
+fn cluster_scoped(objects: &[Vec<Made<'_>>]) -> HashSet<(String, String)> {
+    let definitions = objects.iter().flatten().filter(|made| made.root.text_of("kind") == "CustomResourceDefinition");
+    let kinds = definitions.filter_map(|made| {
+        let spec = made.root.get("spec")?;
+        (spec.text_of("scope") == "Cluster")
+            .then(|| Some((spec.text_of("group").to_owned(), spec.at(["names", "kind"])?.text().to_owned())))?
+    });
+    kinds.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_fit_with_stars_anywhere() {
+        assert!(fits("*", "") && fits("a*", "abc") && fits("*c", "abc") && fits("a*c", "abc") && fits("abc", "abc"));
+        assert!(!fits("a*d", "abc") && !fits("", "a") && !fits("ab", "abc"));
+    }
+}
