@@ -1,5 +1,6 @@
 //! The program as its users meet it. One binary, so that it links once.
 
+mod applicationsets;
 mod build;
 mod compat;
 mod docs;
