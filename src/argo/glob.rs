@@ -69,9 +69,8 @@ fn class(pattern: &[char], at: &mut usize) -> Option<Token> {
     let signs = &pattern[*at..*at + length];
     *at += length + 1;
     match signs {
-        [] => None,
         [low, '-', high] if low <= high => Some(Token::Class(negated, vec![(*low, *high)])),
-        [_, '-', _] => None,
+        [] | [_, '-', _] => None,
         signs => Some(Token::Class(negated, signs.iter().map(|char| (*char, *char)).collect())),
     }
 }

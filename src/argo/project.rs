@@ -1,7 +1,7 @@
 //! AppProjects, and what each permits.
 
 use crate::argo::application::{Application, Destination, Source, text, texts};
-use crate::argo::{glob, repository};
+use crate::argo::{glob, repository, template};
 use crate::kustomize::Text;
 use crate::source::Origin;
 use crate::tree;
@@ -174,11 +174,13 @@ impl AppProject {
         is_in(&self.cluster_allowed, true) && !is_in(&self.cluster_denied, true)
     }
 
-    /// Whether Applications may lie in a namespace other than Argo CD's own. Regular expressions between slashes are not
-    /// known here, and count as fitting.
+    /// Whether Applications may lie in a namespace other than Argo CD's own: by a glob, or by a regular expression between
+    /// slashes.
     pub fn permits_namespace(&self, namespace: &str) -> bool {
-        let is_regex = |pattern: &str| pattern.len() > 1 && pattern.starts_with('/') && pattern.ends_with('/');
-        self.source_namespaces.iter().any(|pattern| is_regex(pattern) || glob::fits(pattern, namespace, &[]))
+        self.source_namespaces.iter().any(|pattern| {
+            let regex = pattern.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
+            regex.is_some_and(|regex| template::matches(regex, namespace)) || glob::fits(pattern, namespace, &[])
+        })
     }
 }
 
@@ -219,6 +221,13 @@ mod tests {
         assert!(some.permits_place("https://kubernetes.default.svc", "", "other"));
         let by_name = project("  destinations:\n  - {name: 'prod-*', namespace: '*'}\n");
         assert!(by_name.permits_place("", "prod-eu", "x") && !by_name.permits_place("https://x", "", "x"));
+    }
+
+    #[test]
+    fn namespaces_of_applications_are_globs_or_regular_expressions() {
+        let some = project("  sourceNamespaces: ['team-*', '/^shop-(a|b)$/']\n");
+        assert!(some.permits_namespace("team-x") && some.permits_namespace("shop-b"));
+        assert!(!some.permits_namespace("shop-c") && !project("  {}\n").permits_namespace("x"));
     }
 
     #[test]

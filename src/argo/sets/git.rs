@@ -74,7 +74,7 @@ pub(super) fn params(node: &Datum, files: &Files<'_>, given: Given) -> Result<Ve
     }
     let items = |key: &str| node.get(key).map_or(&[][..], Datum::items);
     let mut all = if !items("directories").is_empty() {
-        let wanted = chosen(files.directories(), items("directories"), |pattern, path| tree::glob::fits(pattern, path));
+        let wanted = chosen(files.directories(), items("directories"), tree::glob::fits);
         wanted.into_iter().map(|path| of_path(node, path, None, given)).collect()
     } else if !items("files").is_empty() {
         let mut all = Vec::new();

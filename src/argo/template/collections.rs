@@ -54,7 +54,7 @@ pub(super) fn call(name: &str, arguments: Arguments) -> Outcome<Value> {
     if let Some(result) = of_list(name, &arguments)? {
         return Ok(result);
     }
-    of_map(name, arguments)
+    of_map(name, &arguments)
 }
 
 fn list<'a>(name: &str, value: &'a Value) -> Outcome<&'a [Value]> {
@@ -76,8 +76,8 @@ fn of_list(name: &str, all: &[Value]) -> Outcome<Option<Value>> {
             [] => Value::Null,
             [initial @ .., _] => Value::List(initial.to_vec()),
         },
-        ("append" | "push", [items, item]) => Value::List([list(name, items)?, &[item.clone()]].concat()),
-        ("prepend", [items, item]) => Value::List([&[item.clone()], list(name, items)?].concat()),
+        ("append" | "push", [items, item]) => Value::List([list(name, items)?, std::slice::from_ref(item)].concat()),
+        ("prepend", [items, item]) => Value::List([std::slice::from_ref(item), list(name, items)?].concat()),
         ("has", [_, Value::Null]) => Value::Bool(false),
         ("has", [item, items]) => Value::Bool(list(name, items)?.contains(item)),
         ("without", [items, gone @ ..]) => {
@@ -111,8 +111,8 @@ fn map<'a>(name: &str, value: &'a Value) -> Outcome<&'a Params> {
     }
 }
 
-fn of_map(name: &str, all: Arguments) -> Outcome<Value> {
-    Ok(match (name, &all[..]) {
+fn of_map(name: &str, all: &[Value]) -> Outcome<Value> {
+    Ok(match (name, all) {
         ("dict", pairs) => {
             let pair = |pair: &[Value]| (pair[0].printed(), pair.get(1).cloned().unwrap_or(Value::text("")));
             Value::Map(pairs.chunks(2).map(pair).collect())

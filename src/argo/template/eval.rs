@@ -5,9 +5,9 @@ use crate::argo::template::{MOST, Outcome, Wrong, fails, functions};
 use crate::argo::value::Value;
 
 /// Renders nodes over a value.
-pub(super) fn run(nodes: &[Node], root: Value, strict: bool) -> Outcome<String> {
+pub(super) fn run(nodes: &[Node], root: &Value, strict: bool) -> Outcome<String> {
     let mut state = State { variables: vec![("$".to_owned(), root.clone())], out: String::new(), strict, steps: 0 };
-    state.nodes(nodes, &root)?;
+    state.nodes(nodes, root)?;
     Ok(state.out)
 }
 
@@ -174,7 +174,7 @@ impl State {
         if matches!(&**name, "set" | "unset" | "merge" | "mergeOverwrite" | "mustMerge" | "mustMergeOverwrite") {
             match rest.first() {
                 Some(Operand::Variable(variable, fields)) if fields.is_empty() => {
-                    self.assign(variable, value.clone())?
+                    self.assign(variable, value.clone())?;
                 }
                 Some(Operand::Pipeline(..)) => {}
                 _ if !name.ends_with("set") => {}

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::argo::template::{MOST, Outcome, Wrong, collections, fails, texts};
+use crate::argo::template::{MOST, Outcome, Wrong, collections, fails, patterns, texts};
 use crate::argo::value::Value;
 
 /// What a function is given, in order; what was piped comes last.
@@ -58,7 +58,10 @@ const KNOWN: &[&str] = &[
 
 /// Whether there is a function of this name.
 pub(super) fn is_known(name: &str) -> bool {
-    KNOWN.contains(&name) || texts::KNOWN.contains(&name) || collections::KNOWN.contains(&name)
+    KNOWN.contains(&name)
+        || patterns::KNOWN.contains(&name)
+        || texts::KNOWN.contains(&name)
+        || collections::KNOWN.contains(&name)
 }
 
 /// Calls a function.
@@ -66,12 +69,15 @@ pub(super) fn call(name: &str, arguments: Arguments) -> Outcome<Value> {
     if texts::KNOWN.contains(&name) {
         return texts::call(name, &arguments);
     }
+    if patterns::KNOWN.contains(&name) {
+        return patterns::call(name, &arguments);
+    }
     if collections::KNOWN.contains(&name) {
         return collections::call(name, arguments);
     }
     let all = &arguments[..];
     match (name, all) {
-        ("not", [value]) => Ok(Value::Bool(!value.is_true())),
+        ("not" | "empty", [value]) => Ok(Value::Bool(!value.is_true())),
         ("len", [value]) => length(value),
         ("index", [value, path @ ..]) => index(value, path),
         ("slice", [value, path @ ..]) => slice(value, path),
@@ -96,7 +102,6 @@ pub(super) fn call(name: &str, arguments: Arguments) -> Outcome<Value> {
         ("ge", [a, b]) => Ok(Value::Bool(order(a, b)? != Ordering::Less)),
         ("default", [otherwise]) => Ok(otherwise.clone()),
         ("default", [otherwise, value, ..]) => Ok(if value.is_true() { value } else { otherwise }.clone()),
-        ("empty", [value]) => Ok(Value::Bool(!value.is_true())),
         ("coalesce", _) => Ok(all.iter().find(|value| value.is_true()).cloned().unwrap_or(Value::Null)),
         ("ternary", [yes, no, Value::Bool(is)]) => Ok(if *is { yes } else { no }.clone()),
         ("all", _) => Ok(Value::Bool(all.iter().all(Value::is_true))),

@@ -8,11 +8,13 @@ mod collections;
 mod eval;
 mod functions;
 mod parse;
+mod patterns;
 mod texts;
 
 use crate::argo::value::{Params, Value};
 
 pub(super) use collections::merge;
+pub(super) use patterns::matches;
 pub(super) use texts::normalized;
 
 /// Why a template gives no text.
@@ -64,7 +66,7 @@ pub(super) fn render(text: &str, params: &Params, mode: Mode) -> Outcome<String>
         return replaced(text, params);
     }
     let nodes = parse::parse(text)?;
-    eval::run(&nodes, Value::Map(params.clone()), mode.strict)
+    eval::run(&nodes, &Value::Map(params.clone()), mode.strict)
 }
 
 /// The older form: a tag that names no text stays as it is.

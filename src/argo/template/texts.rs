@@ -52,14 +52,6 @@ pub(super) const KNOWN: &[&str] = &[
     "fromYamlArray",
     "normalize",
     "slugify",
-    "regexMatch",
-    "mustRegexMatch",
-    "regexFind",
-    "regexReplaceAll",
-    "mustRegexReplaceAll",
-    "regexReplaceAllLiteral",
-    "regexSplit",
-    "regexFindAll",
     "abbrev",
     "initials",
     "base",
@@ -100,19 +92,6 @@ pub(super) fn call(name: &str, all: &[Value]) -> Outcome<Value> {
             };
         }
         ("fromYaml" | "fromYamlArray", [value]) => return parsed(text(value)?),
-        (
-            "regexMatch"
-            | "mustRegexMatch"
-            | "regexFind"
-            | "regexReplaceAll"
-            | "mustRegexReplaceAll"
-            | "regexReplaceAllLiteral"
-            | "regexSplit"
-            | "regexFindAll",
-            _,
-        ) => {
-            return Err(Wrong::Unknown(format!("the function `{name}` is not known here")));
-        }
         ("lower", [value]) => text(value)?.to_lowercase(),
         ("upper", [value]) => text(value)?.to_uppercase(),
         ("title", [value]) => capitals(text(value)?, |char| char.to_uppercase().collect()),
