@@ -5,11 +5,14 @@
 pub(super) fn fits(pattern: &str, text: &str, separators: &[char]) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
-    parse(&pattern, &mut 0, false).is_some_and(|tokens| {
-        let tokens: Vec<&Token> = tokens.iter().collect();
-        go(&tokens, &text, separators)
-    })
+    if pattern.len() > LONGEST {
+        return false;
+    }
+    parse(&pattern, &mut 0, false).is_some_and(|tokens| leads_through(&tokens, &text, separators))
 }
+
+/// No pattern that a person writes is longer.
+const LONGEST: usize = 1000;
 
 #[derive(Debug)]
 enum Token {
@@ -75,33 +78,46 @@ fn class(pattern: &[char], at: &mut usize) -> Option<Token> {
     }
 }
 
-fn go(tokens: &[&Token], text: &[char], separators: &[char]) -> bool {
-    let Some((first, rest)) = tokens.split_first() else { return text.is_empty() };
-    let one =
-        |fits: &dyn Fn(char) -> bool| text.first().is_some_and(|char| fits(*char)) && go(rest, &text[1..], separators);
-    match first {
-        Token::Char(wanted) => one(&|char| char == *wanted),
-        Token::Single => one(&|char| !separators.contains(&char)),
-        Token::Class(negated, ranges) => {
-            one(&|char| *negated != ranges.iter().any(|(low, high)| (*low..=*high).contains(&char)))
-        }
-        Token::Any | Token::Super => {
-            let stops = matches!(first, Token::Any);
-            for skipped in 0..=text.len() {
-                if go(rest, &text[skipped..], separators) {
-                    return true;
-                }
-                if stops && text.get(skipped).is_some_and(|char| separators.contains(char)) {
-                    return false;
+/// The places of a text that can be reached from others over tokens. Every place is looked at once a token, so that no
+/// pattern takes longer than its length times that of the text.
+fn reached(tokens: &[Token], mut from: Vec<bool>, text: &[char], separators: &[char]) -> Vec<bool> {
+    for token in tokens {
+        let mut next = vec![false; from.len()];
+        let mut one = |fits: &dyn Fn(char) -> bool| {
+            for (at, char) in text.iter().enumerate() {
+                next[at + 1] = from[at] && fits(*char);
+            }
+        };
+        match token {
+            Token::Char(wanted) => one(&|char| char == *wanted),
+            Token::Single => one(&|char| !separators.contains(&char)),
+            Token::Class(negated, ranges) => {
+                one(&|char| *negated != ranges.iter().any(|(low, high)| (*low..=*high).contains(&char)));
+            }
+            Token::Any | Token::Super => {
+                let stops = matches!(token, Token::Any);
+                for at in 0..next.len() {
+                    let goes_on = at > 0 && next[at - 1] && !(stops && separators.contains(&text[at - 1]));
+                    next[at] = from[at] || goes_on;
                 }
             }
-            false
+            Token::OneOf(choices) => {
+                for choice in choices {
+                    let places = reached(choice, from.clone(), text, separators);
+                    next.iter_mut().zip(places).for_each(|(known, place)| *known |= place);
+                }
+            }
         }
-        Token::OneOf(choices) => choices.iter().any(|choice| {
-            let all: Vec<&Token> = choice.iter().chain(rest.iter().copied()).collect();
-            go(&all, text, separators)
-        }),
+        from = next;
     }
+    from
+}
+
+/// Whether tokens lead from the start of a text to its end.
+fn leads_through(tokens: &[Token], text: &[char], separators: &[char]) -> bool {
+    let mut from = vec![false; text.len() + 1];
+    from[0] = true;
+    reached(tokens, from, text, separators).last() == Some(&true)
 }
 
 /// Whether a pathspec of `git ls-files` means a file: the file itself, a directory above it, or a pattern whose `*`
@@ -117,39 +133,43 @@ pub(super) fn is_in_pathspec(spec: &str, path: &str) -> bool {
         return true;
     }
     let (spec, path): (Vec<char>, Vec<char>) = (spec.chars().collect(), path.chars().collect());
-    wild(&spec, &path)
+    spec.len() <= LONGEST && pathspec(&spec).is_some_and(|tokens| leads_through(&tokens, &path, &[]))
 }
 
-/// Git's wildmatch where `/` is a sign like any other.
-fn wild(pattern: &[char], text: &[char]) -> bool {
-    let Some((first, rest)) = pattern.split_first() else { return text.is_empty() };
-    match first {
-        '*' => (0..=text.len()).any(|skipped| wild(rest, &text[skipped..])),
-        '?' => !text.is_empty() && wild(rest, &text[1..]),
-        '\\' => !rest.is_empty() && text.first() == rest.first() && wild(&rest[1..], &text[1..]),
-        '[' => {
-            let negated = matches!(rest.first(), Some('!' | '^'));
-            let start = usize::from(negated);
-            // A `]` that comes first is a sign of the class.
-            let Some(length) = rest.iter().skip(start + 1).position(|char| *char == ']') else { return false };
-            let end = start + 1 + length;
-            let Some(char) = text.first() else { return false };
-            let signs = &rest[start..end];
-            let mut is_in = false;
-            let mut at = 0;
-            while at < signs.len() {
-                if signs.get(at + 1) == Some(&'-') && at + 2 < signs.len() {
-                    is_in |= (signs[at]..=signs[at + 2]).contains(char);
-                    at += 3;
-                } else {
-                    is_in |= signs[at] == *char;
-                    at += 1;
-                }
+/// The tokens of Git's wildmatch where `/` is a sign like any other; `None` where the pattern is malformed.
+fn pathspec(pattern: &[char]) -> Option<Vec<Token>> {
+    let mut tokens = Vec::new();
+    let mut at = 0;
+    while let Some(char) = pattern.get(at) {
+        at += 1;
+        tokens.push(match char {
+            '*' => Token::Super,
+            '?' => Token::Single,
+            '\\' => {
+                at += 1;
+                Token::Char(*pattern.get(at - 1)?)
             }
-            is_in != negated && wild(&rest[end + 1..], &text[1..])
-        }
-        char => text.first() == Some(char) && wild(rest, &text[1..]),
+            '[' => {
+                let negated = matches!(pattern.get(at), Some('!' | '^'));
+                at += usize::from(negated);
+                // A `]` that comes first is a sign of the class.
+                let length = 1 + pattern.get(at + 1..)?.iter().position(|char| *char == ']')?;
+                let signs = &pattern[at..at + length];
+                at += length + 1;
+                let mut ranges = Vec::new();
+                let mut rest = signs;
+                while let [first, more @ ..] = rest {
+                    (ranges, rest) = match more {
+                        ['-', high, after @ ..] => ([ranges, vec![(*first, *high)]].concat(), after),
+                        _ => ([ranges, vec![(*first, *first)]].concat(), more),
+                    };
+                }
+                Token::Class(negated, ranges)
+            }
+            char => Token::Char(*char),
+        });
     }
+    Some(tokens)
 }
 
 #[cfg(test)]
@@ -175,9 +195,20 @@ mod tests {
             ("{a", "a", &[], false),
             ("[", "[", &[], false),
             ("a,b", "a,b", &[], true),
+            ("**/x", "a/b/x", &['/'], true),
+            ("*/x", "a/b/x", &['/'], false),
+            ("{a,{b,c}d}*", "cd-e", &[], true),
         ] {
             assert_eq!(fits(pattern, text, separators), wanted, "{pattern} {text}");
         }
+    }
+
+    #[test]
+    fn hostile_patterns_take_no_time() {
+        let text = "a".repeat(5000);
+        assert!(!fits(&"*a".repeat(400).replace("*a*a", "{*a,**a}"), &format!("{text}b"), &[]));
+        assert!(!is_in_pathspec(&format!("{}c", "*a".repeat(400)), &text));
+        assert!(!fits(&"{".repeat(100_000), &text, &[]));
     }
 
     #[test]

@@ -20,6 +20,9 @@ const KINDS: &[&str] =
 const IN_CLUSTER: &str = "https://kubernetes.default.svc";
 const SECRET_TYPE: &str = "argocd.argoproj.io/secret-type";
 
+/// No set generates more Applications.
+const MOST: usize = 50_000;
+
 /// How a generator is read, and where its entry starts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Given {
@@ -28,11 +31,11 @@ pub(super) struct Given {
 }
 
 /// What a generator of a kind came to.
-type Result1 = (&'static str, Result<Vec<Params>, Trouble>);
+type OfKind = (&'static str, Result<Vec<Params>, Trouble>);
 
 /// The parameters of each kind that an entry has; usually there is one. Parameters of a generator before it, if any, are
 /// put into it first.
-pub(super) fn transform(entry: &Datum, files: &Files<'_>, mode: Mode, before: &Params) -> Vec<Result1> {
+pub(super) fn transform(entry: &Datum, files: &Files<'_>, mode: Mode, before: &Params) -> Vec<OfKind> {
     let given = Given { mode, origin: entry.origin };
     let kinds = KINDS.iter().filter_map(|kind| Some((*kind, entry.get(kind).filter(|node| !node.is_null())?)));
     kinds
@@ -43,7 +46,7 @@ pub(super) fn transform(entry: &Datum, files: &Files<'_>, mode: Mode, before: &P
                 interpolated(kind, node, before, mode).map_err(|wrong| of_template(given.origin, &wrong))
             };
             let params = interpolated.and_then(|node| generate(kind, &node, files, given));
-            (kind, params.and_then(|params| selected(entry, params, given)))
+            (kind, params.and_then(|params| selected(entry, params)))
         })
         .collect()
 }
@@ -64,7 +67,7 @@ fn generate(kind: &str, node: &Datum, files: &Files<'_>, given: Given) -> Result
 }
 
 /// Those that the selector of the entry means; it is not interpolated.
-fn selected(entry: &Datum, params: Vec<Params>, given: Given) -> Result<Vec<Params>, Trouble> {
+fn selected(entry: &Datum, params: Vec<Params>) -> Result<Vec<Params>, Trouble> {
     let Some(wanted) = entry.get("selector").filter(|wanted| !wanted.is_null()) else { return Ok(params) };
     let mut kept = Vec::new();
     for params in params {
@@ -72,7 +75,6 @@ fn selected(entry: &Datum, params: Vec<Params>, given: Given) -> Result<Vec<Para
             kept.push(params);
         }
     }
-    let _ = given;
     Ok(kept)
 }
 
@@ -255,6 +257,9 @@ fn matrix(node: &Datum, files: &Files<'_>, given: Given) -> Result<Vec<Params>, 
                 }
             }
             all.push(both);
+            if all.len() > MOST {
+                return Err(not_evaluated(given.origin, format!("a matrix makes more than {MOST} sets of parameters")));
+            }
         }
     }
     Ok(all)
