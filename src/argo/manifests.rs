@@ -1,16 +1,10 @@
 //! Manifests as Argo CD reads them from a directory of plain YAML or JSON: documents, and the items of lists.
 
+use crate::argo::diags::codes;
 use crate::diag::Diagnostic;
 use crate::source::{FileId, Origin, Span};
 use crate::yaml::data::{Content, Datum};
 use crate::yaml::load;
-
-/// The codes of this stage.
-pub mod codes {
-    crate::diag::codes! {
-        MANIFEST = "load/manifest", "A file of manifests must hold Kubernetes objects: YAML or JSON documents, each with apiVersion, kind and a name.";
-    }
-}
 
 /// The objects of a text; empty documents are none.
 pub fn manifests(text: &str, file: FileId, path: &str) -> Result<Vec<Datum>, Box<Diagnostic>> {

@@ -188,7 +188,7 @@ impl<'a> Setter<'a> {
 }
 
 /// Name, tag and digest of an image reference; a `:` before the first `/` belongs to the registry.
-fn split(image: &str) -> (&str, &str, &str) {
+pub(super) fn split(image: &str) -> (&str, &str, &str) {
     let start = image.find('/').unwrap_or(0);
     let colon = image[start..].find(':').map(|at| start + at);
     let at_sign = image[start..].find('@').map(|at| start + at);

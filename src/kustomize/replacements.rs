@@ -262,7 +262,8 @@ fn apply(run: &Run<'_>, target: &Target, value: &Datum, set: &mut Set) -> Result
         }
     }
     run.session.tries(select.origin, found, || {
-        let diagnostic = Diagnostic::info(&codes::REPLACEMENT_UNMATCHED, "a target of a replacement selects no resource");
+        let diagnostic =
+            Diagnostic::info(&codes::REPLACEMENT_UNMATCHED, "a target of a replacement selects no resource");
         at(diagnostic, select.origin, "selects nothing")
     });
     Ok(())

@@ -57,7 +57,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("strsim", &["diag/mod.rs"]),
     ("similar", &["cli/render.rs"]),
     ("sha2", &["render/engine.rs", "kustomize/finish.rs"]),
-    ("regex", &["kustomize/select.rs"]),
+    ("regex", &["kustomize/select.rs", "argo/template/patterns.rs"]),
     ("tempfile", &["tree/"]),
     ("walkdir", &["tree/"]),
 ];

@@ -99,7 +99,8 @@ fn file_unused<'a>(whole: &Whole<'a>, report: &mut Report<'a>) {
 
 /// The paths that a kustomization names, each with its node.
 fn paths(root: &Datum) -> impl Iterator<Item = &Datum> {
-    let lists = ["resources", "bases", "components", "crds", "configurations", "generators", "transformers", "validators"];
+    let lists =
+        ["resources", "bases", "components", "crds", "configurations", "generators", "transformers", "validators"];
     let lists = lists.into_iter().filter_map(|field| root.get(field)).flat_map(Datum::items);
     let patches = ["patches", "patchesJson6902", "replacements"].into_iter().filter_map(|field| root.get(field));
     let patches = patches.flat_map(Datum::items).filter_map(|patch| patch.get("path"));
@@ -134,10 +135,13 @@ fn selector_labels<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
 fn remote_unpinned<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     for path in paths(unit.node) {
         let text = path.text();
-        let is_remote = text.contains("://") || text.starts_with("git@") || text.contains("?ref=") || text.contains(".git//");
-        let reference = text.split(['?', '&']).find_map(|part| part.strip_prefix("ref=").or(part.strip_prefix("version=")));
+        let is_remote =
+            text.contains("://") || text.starts_with("git@") || text.contains("?ref=") || text.contains(".git//");
+        let reference =
+            text.split(['?', '&']).find_map(|part| part.strip_prefix("ref=").or(part.strip_prefix("version=")));
         let is_moving = |name: &str| matches!(name, "main" | "master" | "HEAD" | "develop" | "latest");
-        let is_raw = text.starts_with("http") && (text.ends_with(".yaml") || text.ends_with(".yml")) && reference.is_none();
+        let is_raw =
+            text.starts_with("http") && (text.ends_with(".yaml") || text.ends_with(".yml")) && reference.is_none();
         let moving_part = text.split('/').any(|part| matches!(part, "main" | "master" | "HEAD" | "latest"));
         if is_remote && if is_raw { moving_part } else { reference.is_none_or(is_moving) } {
             report.at(unit.object, path).say(format!("`{text}` is another thing when its branch moves"));
