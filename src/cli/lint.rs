@@ -19,7 +19,8 @@ use crate::diag::{Diagnostic, Diagnostics, Outcome, Severity};
 use crate::git;
 use crate::kustomize::Options;
 use crate::pipeline::baseline;
-use crate::pipeline::lint::{self, Gathered, Rules, Target};
+use crate::pipeline::gather::{self, Gathered, Target};
+use crate::pipeline::lint::{self, Rules};
 use crate::policy::{Flags, Policybook, codes};
 use crate::report::{self, Format, Output};
 use crate::source::SourceMap;
@@ -126,6 +127,8 @@ struct Reading {
     place: Place,
     home: Tree,
     target: Target,
+    /// The URL that the repository was cloned from.
+    origin: Option<String>,
 }
 
 impl Lint {
@@ -228,7 +231,8 @@ impl Lint {
             None => Target::Directory(place.directory.clone()),
         };
         let home = place.home(directory, revision)?;
-        Ok(Reading { place, home, target })
+        let origin = git::facts(directory).and_then(|facts| facts.origin);
+        Ok(Reading { place, home, target, origin })
     }
 
     fn flags(&self, book: &Policybook) -> Result<Flags, Failure> {
@@ -292,10 +296,10 @@ impl Lint {
     fn gather(&self, read: &Reading, terminal: &Terminal) -> Result<Gathered, Failure> {
         let place = &read.place;
         let options = Options { release: release(place, self.kustomize_version)?, ..Options::default() };
-        let from = lint::Place { tree: &place.tree, repository: &place.repository, home: &read.home, options };
+        let from = gather::Place { tree: &place.tree, repository: &place.repository, home: &read.home, options, origin: read.origin.as_deref() };
         let program = Program::new(&self.helm, &place.tree);
         let progress = Progress::new(terminal);
-        let gathered = lint::gather(&from, &read.target, program.helm(), &|total| progress.step(total));
+        let gathered = gather::gather(&from, &read.target, program.helm(), &|total| progress.step(total));
         progress.clear();
         Ok(gathered)
     }

@@ -338,6 +338,16 @@ impl<'a> Session<'a> {
         self.text(path).as_ref().as_ref().ok().map(|loaded| loaded.text.clone())
     }
 
+    /// The id of a file, read once.
+    pub fn file_of(&self, path: &str) -> Option<FileId> {
+        self.text(path).as_ref().as_ref().ok().map(|loaded| loaded.file)
+    }
+
+    /// The texts that were read so far, to add others to.
+    pub fn sources(&self) -> std::sync::MutexGuard<'_, SourceMap> {
+        locked(&self.sources)
+    }
+
     /// The resources of a manifest file.
     pub(super) fn manifest(&self, path: &str) -> Arc<Result<Vec<Arc<Resource>>, Failure>> {
         if let Some(known) = locked(&self.manifests).get(path) {

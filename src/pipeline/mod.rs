@@ -1,6 +1,8 @@
 //! The order of the stages: load → render → compare → write. The only place that knows it.
 
 pub mod baseline;
+mod deployed;
+pub mod gather;
 pub mod lint;
 pub mod trial;
 

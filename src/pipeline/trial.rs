@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::diag::{Diagnostic, Finding, Severity};
 use crate::kustomize::Options;
-use crate::pipeline::lint::{self, Place, Rules, Target};
+use crate::pipeline::gather::{self, Place, Target};
+use crate::pipeline::lint::{self, Rules};
 use crate::policy::{Case, Expect, Flags, Given, Policy, Policybook};
 use crate::source::SourceMap;
 use crate::tree::Tree;
@@ -85,8 +86,8 @@ fn found(policy: &Policy, case: &Case) -> Result<(Vec<Finding>, SourceMap), Stri
         }
         Given::Files(files) => (Tree::memory(files.clone()), Target::Directory(String::new())),
     };
-    let place = Place { tree: &tree, repository: "", home: &tree, options: Options::default() };
-    let mut gathered = lint::gather(&place, &target, None, &|_| ());
+    let place = Place { tree: &tree, repository: "", home: &tree, options: Options::default(), origin: None };
+    let mut gathered = gather::gather(&place, &target, None, &|_| ());
     let mut policy = policy.clone();
     for param in &mut policy.params {
         if let Some(value) = case.params.get(&param.name) {
