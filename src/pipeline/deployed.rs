@@ -11,6 +11,7 @@ use crate::kube::KUSTOMIZATIONS;
 use crate::kustomize::{Overrides, Session};
 use crate::layout;
 use crate::pipeline::gather::Place;
+use crate::policy::{Facts, Lies};
 use crate::tree::{join, normal};
 use crate::yaml::data::Datum;
 use crate::yaml::load;
@@ -44,6 +45,7 @@ pub(super) struct Deployed {
     pub(super) deployments: Vec<Deployment>,
     /// What is wrong with files beside manifests that change a source.
     pub(super) faults: Diagnostics,
+    pub(super) facts: Facts,
 }
 
 /// The documents of the repository that Argo CD reads for itself, each with its file.
@@ -92,45 +94,85 @@ pub(super) fn deployed(
     let mut deployed = Deployed::default();
     let own_namespace = argo_cd.map(|argo_cd| argo_cd.namespace.as_str());
     for (at, application) in found.applications.iter().enumerate() {
-        for source in &application.sources {
-            if source.chart.is_some() || !is_here(place, &context, application, source) {
-                continue;
-            }
-            let Some(directory) = source.directory_path().and_then(|path| normal("", &path)) else { continue };
-            if !place.home.has_directory(&directory) {
-                continue;
-            }
-            let over = Overridden { directory: &directory, revision: None, own_namespace };
-            let effective = argo::effective_source(application, source, place.home, &over, &mut session.sources());
-            match effective {
-                Ok(source) => deployed.add(place, at, application, &source, &over),
-                Err(fault) => deployed.faults.push(*fault),
+        for (index, source) in application.sources.iter().enumerate() {
+            let lies = match source.directory_path().and_then(|path| normal("", &path)) {
+                Some(directory) if source.chart.is_none() && is_here(place, &context, source, &directory) => {
+                    deployed.look(place, session, at, source, &directory, own_namespace, application)
+                }
+                _ => Lies::Elsewhere,
+            };
+            deployed.facts.sources.push((at, index, lies));
+        }
+    }
+    // Without a known address of this repository a path that is not there may well be one of another.
+    if own_repos.is_empty() {
+        let url = |at: usize, index: usize| argo::normalized_url(&found.applications[at].sources[index].repo_url);
+        let here: std::collections::HashSet<String> = deployed
+            .facts
+            .sources
+            .iter()
+            .filter(|(.., lies)| *lies == Lies::Here)
+            .map(|(at, index, _)| url(*at, *index))
+            .collect();
+        for (at, index, lies) in &mut deployed.facts.sources {
+            if *lies == Lies::Nowhere && !here.contains(&url(*at, *index)) {
+                *lies = Lies::Elsewhere;
             }
         }
     }
+    let checks = argo_cd.map_or(&[][..], |argo_cd| &argo_cd.health_checks);
+    deployed.facts.has_application_health =
+        checks.iter().any(|kind| kind == "argoproj.io/Application") || knows_application_health(place, session);
     deployed.found = found;
     deployed
 }
 
-/// Whether a source lies in this repository: by its URL, or because its path is there where no URL is known to be ours.
-fn is_here(
-    place: &Place<'_>,
-    context: &argo::Context<'_>,
-    application: &Application,
-    source: &argo::Source,
-) -> bool {
-    if application.generated_by.is_some() && source.repo_url.is_empty() {
-        return false;
-    }
-    context.is_own(&source.repo_url)
-        // A fork, or a clone by another address: the path tells.
-        || source.directory_path().is_some_and(|path| {
-            let path = normal("", &path).unwrap_or_default();
-            path.contains('/') && KUSTOMIZATIONS.iter().any(|name| place.home.has_file(&join(&path, name)))
+/// Whether a file of the repository sets a health check of Argo CD's for Applications.
+fn knows_application_health(place: &Place<'_>, session: &Session<'_>) -> bool {
+    let is_yaml = |path: &String| path.ends_with(".yaml") || path.ends_with(".yml");
+    let files: Vec<String> = place.tree.files(place.repository).into_iter().filter(is_yaml).collect();
+    files.par_iter().any(|path| {
+        session.text_of(path).is_some_and(|text| {
+            text.contains("resource.customizations.health.argoproj.io_Application")
+                || text.contains("resource.customizations:") && text.contains("argoproj.io/Application:")
         })
+    })
+}
+
+/// Whether a source lies in this repository: by its URL, or because its path is there under another address of it.
+fn is_here(place: &Place<'_>, context: &argo::Context<'_>, source: &argo::Source, directory: &str) -> bool {
+    let is_kustomization =
+        || KUSTOMIZATIONS.iter().any(|name| place.home.has_file(&join(directory, name)));
+    !source.repo_url.is_empty() && context.is_own(&source.repo_url) || directory.contains('/') && is_kustomization()
 }
 
 impl Deployed {
+    /// Looks at the directory of a source, and takes it in.
+    #[allow(clippy::too_many_arguments)] // what says where the source lies, and what it is
+    fn look(
+        &mut self,
+        place: &Place<'_>,
+        session: &Session<'_>,
+        at: usize,
+        source: &argo::Source,
+        directory: &str,
+        own_namespace: Option<&str>,
+        application: &Application,
+    ) -> Lies {
+        if !place.home.has_directory(directory) {
+            return Lies::Nowhere;
+        }
+        let over = Overridden { directory, revision: None, own_namespace };
+        let effective = argo::effective_source(application, source, place.home, &over, &mut session.sources());
+        match effective {
+            Ok(source) => self.add(place, at, application, &source, &over),
+            Err(fault) => {
+                self.faults.push(*fault);
+                Lies::Here
+            }
+        }
+    }
+
     fn add(
         &mut self,
         place: &Place<'_>,
@@ -138,7 +180,7 @@ impl Deployed {
         application: &Application,
         source: &argo::Source,
         over: &Overridden<'_>,
-    ) {
+    ) -> Lies {
         let root = if over.directory.is_empty() {
             place.repository.to_owned()
         } else {
@@ -167,7 +209,11 @@ impl Deployed {
             Ok(SourceType::Directory) => {
                 let files = argo::directory_files(place.home, over.directory, source.directory.as_ref());
                 let files: Vec<_> = files.into_iter().filter(|file| !file.ends_with(".jsonnet")).collect();
-                if !files.is_empty() {
+                if files.is_empty() {
+                    // Values and other files for a further source.
+                    return if source.ref_name.is_some() { Lies::Here } else { Lies::Empty };
+                }
+                {
                     self.deployments.push(Deployment {
                         root,
                         applications: vec![at],
@@ -181,6 +227,7 @@ impl Deployed {
             Ok(SourceType::Helm | SourceType::Plugin) => {}
             Err(fault) => self.faults.push(*fault),
         }
+        Lies::Here
     }
 }
 

@@ -14,7 +14,7 @@ use crate::kube::KUSTOMIZATIONS;
 use crate::kustomize::{self, Finished, Helm, KustomizationFile, Options, Origins, Resource, Session};
 use crate::layout;
 use crate::pipeline::deployed::{self, Deployed, Deployment};
-use crate::policy::{self, External, Made, Overlay, Parts, Subject, Unused};
+use crate::policy::{self, External, Facts, Hidden, Made, Overlay, Parts, Subject, Unused};
 use crate::source::{Origin, SourceMap};
 use crate::tree::{Tree, join};
 use crate::yaml::data::Datum;
@@ -74,6 +74,7 @@ pub struct Gathered {
     argo: Found,
     notes: Vec<Diagnostic>,
     unused: Vec<Unused>,
+    facts: Facts,
     /// For each overlay whether it is what was to be looked at.
     wanted: Vec<bool>,
     /// The directories and files of the tree that each overlay is made of.
@@ -187,6 +188,8 @@ impl Gathered {
         self.notes = diagnostics.iter().cloned().collect();
         self.take(place, &plan, built, wanted, &deployed);
         self.diagnostics.append(std::mem::take(&mut deployed.faults));
+        self.facts = std::mem::take(&mut deployed.facts);
+        self.facts.hidden = self.hidden(place, &plan);
         self.argo = deployed.found;
         if wanted == 0 {
             let is_yaml = |path: &String| [".yaml", ".yml", ".json"].iter().any(|ending| path.ends_with(ending));
@@ -199,6 +202,7 @@ impl Gathered {
             self.read(&shown, &texts, false);
         }
         self.find_unused(place);
+        self.find_unreached(place);
         for file in &mut self.kustomizations {
             file.directory = place.shown(&file.directory).to_owned();
         }
@@ -242,6 +246,53 @@ impl Gathered {
                     None => self.diagnostics.push(*failure),
                 },
             }
+        }
+    }
+
+    /// Overrides of images that win over an entry of the overlay's own kustomization.
+    fn hidden(&self, place: &Place<'_>, plan: &[Deployment]) -> Vec<Hidden> {
+        let mut hidden = Vec::new();
+        for deployment in plan.iter().filter(|deployment| !deployment.overrides.images.is_empty()) {
+            let file = self.kustomizations.iter().find(|file| file.directory == deployment.root);
+            let entries = file.and_then(|file| file.document.get("images")).map_or(&[][..], Datum::items);
+            for image in &deployment.overrides.images {
+                let name = image.text.split(['=', '@']).next().unwrap_or_default();
+                let name = crate::kube::Image::of(name).repository;
+                let sets = |entry: &&Datum| {
+                    entry.text_of("name") == name && (entry.get("newTag").is_some() || entry.get("digest").is_some())
+                };
+                if entries.iter().any(|entry| sets(&entry)) {
+                    hidden.extend(deployment.applications.iter().map(|application| Hidden {
+                        application: *application,
+                        image: name.to_owned(),
+                        by: image.origin,
+                        overlay: place.shown(&deployment.root).to_owned(),
+                    }));
+                }
+            }
+        }
+        hidden
+    }
+
+    /// Overlays that no Application deploys, where the repository has Applications.
+    fn find_unreached(&mut self, place: &Place<'_>) {
+        if self.argo.applications.is_empty() {
+            return;
+        }
+        let reached: BTreeSet<&str> = self.parts.iter().flatten().map(|part| &**part).collect();
+        let is_kustomization = |path: &String| KUSTOMIZATIONS.contains(&path.rsplit('/').next().unwrap_or_default());
+        let files = place.home.files("").into_iter().filter(is_kustomization);
+        let overlays: Vec<_> = files
+            .filter_map(|file| {
+                let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+                let is_overlay = folder.rsplit('/').nth(1) == Some("overlays") && !reached.contains(folder);
+                is_overlay.then(|| (folder.to_owned(), file.clone()))
+            })
+            .collect();
+        for (folder, file) in overlays {
+            let Some(text) = place.home.text(&file).ok().flatten() else { continue };
+            let id = self.sources.add(&*file, text);
+            self.facts.unreached.push((folder, Origin::at(id, 0)));
         }
     }
 
@@ -357,6 +408,7 @@ impl Gathered {
             catalog: self.catalog.as_ref(),
             notes: &self.notes,
             unused: &self.unused,
+            facts: &self.facts,
             external: self.external(),
             files,
             origins: &self.origins,

@@ -40,7 +40,7 @@ pub use fix::{Edit, edit};
 pub use load::{API_VERSION, is_id, policies, told};
 pub use place::fingerprint_of;
 pub use settings::{Flags, PROFILES, Policybook, built_in};
-pub use subject::{External, Made, Object, Overlay, Parts, Pod, Subject, Unused, World, fits};
+pub use subject::{External, Facts, Hidden, Lies, Made, Object, Overlay, Parts, Pod, Subject, Unused, World, fits};
 pub use suppress::{ANNOTATION, MARK};
 
 /// What to lint, and what counts.

@@ -173,6 +173,11 @@ impl<'a> Object<'a> {
         self.kind == kind && self.group == group
     }
 
+    /// Whether no Application that is known deploys it.
+    pub(super) fn overlay_has_no_application(&self, subject: &Subject<'_>) -> bool {
+        subject.overlays[self.overlay].applications.is_empty()
+    }
+
     /// How a person calls it: `Deployment `web``.
     pub fn title(&self) -> String {
         format!("{} `{}`", self.kind, self.name)
@@ -211,6 +216,8 @@ pub struct Subject<'a> {
     pub notes: &'a [Diagnostic],
     /// Files of YAML below the overlays and bases that nothing reads.
     pub unused: &'a [Unused],
+    /// What was found out beside the objects.
+    pub facts: &'a Facts,
     /// What the settings declare to exist outside of the repository.
     pub external: External,
     /// The overlays that each file is part of, by the path that people see.
@@ -221,6 +228,45 @@ pub struct Subject<'a> {
     pub sources: &'a SourceMap,
     pub(super) worlds: Vec<World>,
     applied: OnceLock<Vec<Option<(Phase, i64)>>>,
+}
+
+/// What was found out about the repository beside its objects.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// What became of the sources of Applications, as indices of Application and source.
+    pub sources: Vec<(usize, usize, Lies)>,
+    /// Overrides of Applications that win over an `images` entry of the overlay.
+    pub hidden: Vec<Hidden>,
+    /// Overlays that no Application reaches, where there are Applications.
+    pub unreached: Vec<(String, Origin)>,
+    /// Whether something in the repository gives Argo CD a health check for Applications.
+    pub has_application_health: bool,
+}
+
+/// Where the path of a source leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lies {
+    /// To another repository, or to a chart.
+    Elsewhere,
+    /// To nothing in this repository.
+    Nowhere,
+    /// To a directory without manifests.
+    Empty,
+    /// To what is deployed.
+    Here,
+}
+
+/// An override of an Application that wins over an `images` entry of the overlay.
+#[derive(Clone, Debug)]
+pub struct Hidden {
+    /// The Application, as an index.
+    pub application: usize,
+    /// The image.
+    pub image: String,
+    /// The override.
+    pub by: Origin,
+    /// The overlay.
+    pub overlay: String,
 }
 
 /// A file that no kustomization names.
@@ -286,6 +332,8 @@ pub struct Parts<'a> {
     pub notes: &'a [Diagnostic],
     /// Files that nothing reads.
     pub unused: &'a [Unused],
+    /// What was found out beside the objects.
+    pub facts: &'a Facts,
     /// What the settings declare to exist outside of the repository.
     pub external: External,
     /// The overlays that each file is part of, by the path that people see.
@@ -357,6 +405,7 @@ impl<'a> Subject<'a> {
             catalog: parts.catalog,
             notes: parts.notes,
             unused: parts.unused,
+            facts: parts.facts,
             external: parts.external,
             files: parts.files,
             origins: parts.origins,

@@ -1,7 +1,10 @@
 //! The built-in checks by name. A policy file says which one it uses, with which params; a check knows no ids, severities
 //! or messages of policies, and may serve several.
 
+mod argocd;
+mod dapr;
 mod kustomization;
+mod platform;
 mod probes;
 mod resources;
 mod suppressions;
@@ -24,7 +27,7 @@ pub(super) type Named = (&'static str, Check);
 
 /// Every check, by file.
 const ALL: &[&[Named]] =
-    &[kustomization::CHECKS, probes::CHECKS, resources::CHECKS, suppressions::CHECKS, waves::CHECKS, weakened::CHECKS];
+    &[argocd::CHECKS, dapr::CHECKS, kustomization::CHECKS, platform::CHECKS, probes::CHECKS, resources::CHECKS, suppressions::CHECKS, waves::CHECKS, weakened::CHECKS];
 
 fn all() -> impl Iterator<Item = &'static Named> {
     ALL.iter().copied().flatten()
