@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::diag::{Diagnostic, Severity};
 use crate::policy::cel::{Programs, Worlds};
 use crate::policy::checks::{self, Check};
-use crate::policy::definition::{Each, Logic, Params, Policy};
+use crate::policy::definition::{Demand, Each, Logic, Params, Policy};
 use crate::policy::diags::codes;
 use crate::policy::report::{Found, Report, Unit, Whole, step};
 use crate::policy::schema::{Schema, Violation};
@@ -24,6 +24,29 @@ pub struct Active<'p> {
     pub severity: Severity,
     /// Its parameters.
     pub params: Params,
+    /// Whether it is on everywhere, and not only where the platform demands it.
+    pub is_everywhere: bool,
+    /// Whether its findings are errors where the platform demands it; not where someone chose a severity.
+    pub is_raised: bool,
+}
+
+impl Active<'_> {
+    /// Whether the platform demands it of an object.
+    fn is_demanded(&self, subject: &Subject<'_>, object: &Object<'_>) -> bool {
+        let Some(demand) = self.policy.demand else { return false };
+        let Some(catalog) = subject.catalog else { return false };
+        let environment = subject.overlays.get(object.overlay).and_then(|overlay| overlay.environment.as_deref());
+        environment.is_some_and(|environment| match demand {
+            Demand::Production => catalog.is_production(environment),
+            Demand::Everywhere => catalog.platform.environments.contains_key(environment),
+        })
+    }
+
+    /// How bad a finding about an object is.
+    pub(super) fn severity_of(&self, subject: &Subject<'_>, object: Option<&Object<'_>>) -> Severity {
+        let is_raised = self.is_raised && object.is_some_and(|object| self.is_demanded(subject, object));
+        if is_raised { Severity::Error } else { self.severity }
+    }
 }
 
 /// A finding before it has a place.
@@ -126,6 +149,9 @@ impl<'a> Judge<'a, '_> {
                 return Outcome::default();
             }
         }
+        if !active.is_everywhere && !active.is_demanded(self.subject, object) {
+            return Outcome::default();
+        }
         let mut outcome = Outcome::default();
         for (node, container) in units::of(object, active.policy.each) {
             let unit = Unit { subject: self.subject, object, node, container, params: &active.params };
@@ -143,8 +169,12 @@ impl<'a> Judge<'a, '_> {
         let Some(Engine::Whole(check)) = &self.engines[at] else { return Outcome::default() };
         let mut report = Report::default();
         check(&Whole { subject: self.subject, params: &self.active[at].params }, &mut report);
-        let raws = report.into_found().into_iter().map(|found| Raw { active: at, found }).collect();
-        Outcome { raws, faults: Vec::new() }
+        let active = &self.active[at];
+        let is_due = |found: &Found<'a>| {
+            active.is_everywhere || found.object.is_some_and(|object| active.is_demanded(self.subject, object))
+        };
+        let found = report.into_found().into_iter().filter(is_due);
+        Outcome { raws: found.map(|found| Raw { active: at, found }).collect(), faults: Vec::new() }
     }
 }
 

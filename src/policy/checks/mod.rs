@@ -1,9 +1,13 @@
 //! The built-in checks by name. A policy file says which one it uses, with which params; a check knows no ids, severities
 //! or messages of policies, and may serve several.
 
+mod images;
 mod kustomization;
+mod pods;
 mod probes;
 mod resources;
+mod rollout;
+mod security;
 mod suppressions;
 mod waves;
 mod weakened;
@@ -23,8 +27,18 @@ pub(super) enum Check {
 pub(super) type Named = (&'static str, Check);
 
 /// Every check, by file.
-const ALL: &[&[Named]] =
-    &[kustomization::CHECKS, probes::CHECKS, resources::CHECKS, suppressions::CHECKS, waves::CHECKS, weakened::CHECKS];
+const ALL: &[&[Named]] = &[
+    images::CHECKS,
+    kustomization::CHECKS,
+    pods::CHECKS,
+    probes::CHECKS,
+    resources::CHECKS,
+    rollout::CHECKS,
+    security::CHECKS,
+    suppressions::CHECKS,
+    waves::CHECKS,
+    weakened::CHECKS,
+];
 
 fn all() -> impl Iterator<Item = &'static Named> {
     ALL.iter().copied().flatten()
