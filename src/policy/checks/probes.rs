@@ -47,7 +47,11 @@ fn is_tcp(port: &Datum) -> bool {
 /// The port of a probe and what is wrong with it, where the container does not declare it.
 fn port<'a>(unit: &Unit<'a>, report: &mut Report<'a>, is_name: bool) {
     let field = unit.params.text("probe");
-    let Some((kind, port)) = unit.node.get(field).and_then(action).filter(|_| has_probes(unit)) else { return };
+    let Some((kind, port)) =
+        unit.node.get(field).and_then(action).filter(|(_, port)| port.is_scalar() && has_probes(unit))
+    else {
+        return;
+    };
     let is_declared = match typed(port) {
         Ok(Printed::Int(number)) if !is_name => ports(unit.node).iter().any(|declared| {
             declared.get("containerPort").and_then(Datum::int).map(i128::from) == Some(number) && is_tcp(declared)
@@ -131,7 +135,9 @@ fn handlers<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
             continue;
         }
         let container = unit.container_name();
-        let found = report.at(unit.object, probe);
+        // A patch adds what it sets at the end.
+        let last = probe.pairs().iter().rev().find(|(key, value)| given.contains(&key.text()) && !value.is_null());
+        let found = report.at(unit.object, last.map_or(probe, |(_, action)| action));
         if given.is_empty() {
             found.say(format!("the {field} of container `{container}` does not say how to ask"));
             found.help(format!("set one of {}", HANDLERS.join(", ")));
