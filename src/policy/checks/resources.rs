@@ -57,12 +57,14 @@ fn limit_without_request<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     }
 }
 
-/// A request that is not its limit. A limit alone is both. Params: `resource`.
+/// A request that is not its limit. A limit alone is both. Params: `resource`; `needsLimit`, whether a request without a
+/// limit differs.
 fn request_differs<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let name = unit.params.text("resource");
     let Some(request) = amount(unit.node, "requests", name) else { return };
     let container = unit.container_name();
     match amount(unit.node, "limits", name) {
+        None if !unit.params.flag("needsLimit") => {}
         None => {
             let message = format!("container `{container}` requests {} {name} and has no limit", request.text());
             report.missing(unit.object, unit.node, &format!("resources/limits/{name}")).say(message);

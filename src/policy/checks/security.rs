@@ -92,8 +92,12 @@ fn capability(node: &Datum) -> String {
     name.strip_prefix("CAP_").map_or(name.clone(), str::to_owned)
 }
 
-/// A container whose processes may get more rights than it started with, said by any of three fields.
+/// A container whose processes may get more rights than it started with, said by any of three fields. One that says no and
+/// is privileged contradicts itself, and does not reach the cluster.
 fn escalation_allowed<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
+    if own(unit, "allowPrivilegeEscalation").is_some_and(|node| node.flag() == Some(false)) {
+        return;
+    }
     let is_true = |field: &str| own(unit, field).filter(|node| node.flag() == Some(true));
     let admin = || capabilities(unit, "add").iter().find(|name| capability(name) == "SYS_ADMIN");
     if let Some(node) = is_true("allowPrivilegeEscalation").or_else(|| is_true("privileged")).or_else(admin) {
