@@ -16,6 +16,9 @@ pub(super) const CHECKS: &[Named] = &[
     ("autoscaler-without-request", Check::Unit(autoscaler_without_request)),
 ];
 
+/// The profile that the base of a service carries.
+const BASE: &str = "base";
+
 fn list<'a>(container: &'a Datum, field: &str) -> &'a [(Datum, Datum)] {
     container.at(["resources", field]).map_or(&[], Datum::pairs)
 }
@@ -139,7 +142,8 @@ fn out_of_bounds<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     }
 }
 
-/// More than the catalog gives a service in an environment: its profile, with what the service says otherwise.
+/// More than the catalog gives a service in an environment: its profile there, or `base`, which jobs and whatever else is not
+/// sized by environment keep.
 fn above_profile<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let Some(catalog) = unit.subject.catalog else { return };
     let overlay = unit.overlay();
@@ -151,26 +155,26 @@ fn above_profile<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     };
     let variation = entry.service.environments.get(environment);
     let profile = variation.and_then(|variation| variation.profile.as_ref()).or(own.profile.as_ref());
-    let profile = profile.map_or("base", |profile| profile.as_str());
-    // What the service says comes last, and so counts.
-    let layers = [entry.service.resources.get(profile), catalog.platform.profiles.get(profile)];
-    let bound = |field: &str, name: &str| {
-        let of = |layer: &'a Resources| {
+    let profiles = [profile.map_or(BASE, |profile| profile.as_str()), BASE];
+    // What the service says comes before what all services get.
+    let given = |profile: &str, field: &str, name: &str| {
+        let layers = [entry.service.resources.get(profile), catalog.platform.profiles.get(profile)];
+        layers.into_iter().flatten().find_map(|layer: &Resources| {
             let amounts = if field == "limits" { &layer.limits } else { &layer.requests };
             amounts.get(name).map(|amount| amount.value.as_str())
-        };
-        layers.into_iter().flatten().find_map(of)
+        })
     };
     for field in ["requests", "limits"] {
         for (name, node) in list(unit.node, field) {
-            let Some(bound) = bound(field, name.text()) else { continue };
-            let is_above = quantity(node.text()).zip(quantity(bound)).is_some_and(|(found, most)| found > most);
-            if is_above {
+            let name = name.text();
+            let bounds = profiles.iter().filter_map(|profile| Some((*profile, given(profile, field, name)?)));
+            let bounds = bounds.filter_map(|(profile, text)| Some((quantity(text)?, text, profile)));
+            let Some((most, bound, profile)) = bounds.rev().max_by_key(|(most, ..)| *most) else { continue };
+            if quantity(node.text()).is_some_and(|found| found > most) {
                 let message = format!(
-                    "container `{}` {field} {} {}, more than the {bound} of the profile `{profile}` in {environment}",
+                    "container `{}` {field} {} {name}, more than the {bound} of the profile `{profile}` in {environment}",
                     unit.container_name(),
                     node.text(),
-                    name.text()
                 );
                 report.at(unit.object, node).say(message);
             }
