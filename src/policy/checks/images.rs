@@ -12,9 +12,10 @@ pub(super) const CHECKS: &[Named] =
 /// Where an image comes from that names no registry.
 const DOCKER_HUB: &str = "docker.io";
 
-/// The image of a container, unless something fills it in after the build.
-fn image<'a>(container: &'a Datum) -> Option<&'a Datum> {
-    container.get("image").filter(|image| !image.text().is_empty() && !image.is_null() && !image.text().contains("${"))
+/// The image of a container, unless something fills it in after the build: OpenShift where it is blank, Flux a variable.
+fn image(container: &Datum) -> Option<&Datum> {
+    let is_there = |image: &&Datum| !image.is_null() && !image.text().trim().is_empty() && !image.text().contains("${");
+    container.get("image").filter(is_there)
 }
 
 /// A reference that no container runtime can read.
