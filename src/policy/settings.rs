@@ -120,7 +120,7 @@ impl Policybook {
         severities.extend(flags.severity.iter().cloned());
         let names = |words: &[String], policy: &Policy| words.iter().any(|word| policy.answers_to(word));
         let is_everywhere = |policy: &Policy| {
-            policy.profiles.iter().any(|name| *name == profile) || names(&enabled, policy) || names(&flags.only, policy)
+            policy.profiles.contains(&profile) || names(&enabled, policy) || names(&flags.only, policy)
         };
         let is_demanded = |policy: &Policy| policy.demand.is_some() && DEMANDING.contains(&&*profile);
         let is_on = |policy: &&Policy| {

@@ -30,8 +30,11 @@ fn own<'a>(unit: &Unit<'a>, field: &str) -> Option<&'a Datum> {
     unit.node.at(["securityContext", field]).filter(|value| !value.is_null())
 }
 
+/// A value and the node that says so, where one does.
+type Said<'a, T> = Option<(T, &'a Datum)>;
+
 /// The user that a container runs as, and whether Kubernetes refuses to run it as root.
-fn user<'a>(unit: &Unit<'a>) -> (Option<(i64, &'a Datum)>, Option<(bool, &'a Datum)>) {
+fn user<'a>(unit: &Unit<'a>) -> (Said<'a, i64>, Said<'a, bool>) {
     let user = effective(unit, "runAsUser").and_then(|node| Some((node.int()?, node)));
     let refuses = effective(unit, "runAsNonRoot").and_then(|node| Some((node.flag()?, node)));
     (user, refuses)
