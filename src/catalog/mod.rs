@@ -73,6 +73,15 @@ impl Catalog {
         self.index.get(name).and_then(|at| self.services.get(*at))
     }
 
+    /// Whether an environment that the catalog names serves customers: releases go there, its pods are spread over nodes,
+    /// or its name says so.
+    pub fn is_production(&self, environment: &str) -> bool {
+        let Some(own) = self.platform.environments.get(environment) else { return false };
+        let is_released = self.platform.release.environment.as_ref().is_some_and(|name| name.value == environment);
+        let is_named = environment.split(['-', '_']).any(|word| matches!(word, "production" | "prod" | "live" | "prd"));
+        is_released || own.highly_available || is_named
+    }
+
     /// Takes a service in; the first of a name is the one that is found.
     fn add(&mut self, entry: Entry) {
         self.index.entry(entry.name.clone()).or_insert(self.services.len());

@@ -61,6 +61,9 @@ fn fault(policy: &Policy, case: &Case) -> Result<(), String> {
             if let Some(wanted) = case.message.as_ref().filter(|wanted| !finding.message.contains(*wanted)) {
                 return Err(format!("it says `{}`, and not `{wanted}`", finding.message));
             }
+            if let Some(wanted) = case.severity.filter(|wanted| *wanted != finding.severity) {
+                return Err(format!("it is {:?} and not {wanted:?}", finding.severity));
+            }
             match case.count {
                 Some(count) if count != findings.len() => {
                     Err(format!("it finds {} things, not {count}", findings.len()))

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::diag::{Diagnostic, Rule, Severity, closest};
 use crate::policy::checks;
-use crate::policy::definition::{Each, Expression, Fix, FixOp, Logic, Matches, Param, ParamKind, Policy};
+use crate::policy::definition::{Demand, Each, Expression, Fix, FixOp, Logic, Matches, Param, ParamKind, Policy};
 use crate::policy::diags::codes;
 use crate::source::{FileId, Origin, Span};
 use crate::yaml::data::Datum;
@@ -47,13 +47,14 @@ pub(super) fn documents(text: &str, file: FileId, path: &str) -> Result<Vec<Datu
     Ok(documents.into_iter().filter(|document| !document.is_empty()).collect())
 }
 
-const FIELDS: [&str; 19] = [
+const FIELDS: [&str; 20] = [
     "apiVersion",
     "kind",
     "id",
     "title",
     "severity",
     "profiles",
+    "platform",
     "aliases",
     "rationale",
     "remediation",
@@ -103,6 +104,7 @@ fn policy(root: &Datum, path: &str, is_own: bool) -> Result<Policy, Failure> {
         rule: Arc::new(rule),
         severity,
         profiles: texts(root, "profiles")?,
+        demand: optional(root, "platform")?.map(|place| one_of(place, Demand::NAMES)).transpose()?,
         matches: root.get("match").map_or(Ok(Matches::default()), matches)?,
         each,
         message: optional(root, "message")?.map(|text| text.text().to_owned()),

@@ -32,7 +32,7 @@ use place::Places;
 use suppress::Suppressions;
 
 pub use case::{Case, Expect, Given, cases};
-pub use definition::{Each, Expression, Fix, FixOp, Logic, Matches, Param, ParamKind, Params, Policy};
+pub use definition::{Demand, Each, Expression, Fix, FixOp, Logic, Matches, Param, ParamKind, Params, Policy};
 pub use diags::codes;
 pub(crate) use embedded::POLICY_FILES;
 pub use judge::Active;

@@ -106,7 +106,7 @@ impl<'a> Places<'a> {
         let rule = active.policy.rule.clone();
         let file = labels.first().map_or("", |label| &*self.sources.file(label.span.file).path);
         let finding = Finding {
-            severity: active.severity,
+            severity: active.severity_of(self.subject, found.object),
             message: self.message(found, active),
             help: found.help.clone(),
             object: found.object.map(about),

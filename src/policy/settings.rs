@@ -22,6 +22,9 @@ pub const PROFILES: &[(&str, &str)] = &[
     ("none", "nothing but what is enabled by name"),
 ];
 
+/// The profiles in which the platform's own rules count.
+const DEMANDING: [&str; 2] = ["recommended", "strict"];
+
 /// What the command line says.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
@@ -116,6 +119,10 @@ impl Policybook {
         disabled.extend(flags.disable.iter().cloned());
         severities.extend(flags.severity.iter().cloned());
         let names = |words: &[String], policy: &Policy| words.iter().any(|word| policy.answers_to(word));
+        let is_everywhere = |policy: &Policy| {
+            policy.profiles.contains(&profile) || names(&enabled, policy) || names(&flags.only, policy)
+        };
+        let is_demanded = |policy: &Policy| policy.demand.is_some() && DEMANDING.contains(&&*profile);
         let is_on = |policy: &&Policy| {
             if !flags.only.is_empty() {
                 return names(&flags.only, policy) && !names(&flags.disable, policy);
@@ -125,8 +132,7 @@ impl Policybook {
             if by_id(&enabled) != by_id(&disabled) {
                 return by_id(&enabled);
             }
-            let is_wanted = policy.profiles.iter().any(|name| *name == profile) || names(&enabled, policy);
-            is_wanted && !names(&disabled, policy)
+            (is_everywhere(policy) || is_demanded(policy)) && !names(&disabled, policy)
         };
         let active = self.policies.iter().filter(is_on).map(|policy| {
             // A category first, then an alias, then the id: what is more exact wins.
@@ -137,7 +143,13 @@ impl Policybook {
             for (name, value) in params.get(policy.id()).into_iter().flatten() {
                 values.0.insert(name.clone(), value.clone());
             }
-            Active { policy, severity, params: values }
+            Active {
+                policy,
+                severity,
+                params: values,
+                is_everywhere: is_everywhere(policy),
+                is_raised: fitting.is_empty(),
+            }
         });
         active.collect()
     }

@@ -3,10 +3,14 @@
 
 mod argocd;
 mod dapr;
+mod images;
 mod kustomization;
 mod platform;
+mod pods;
 mod probes;
 mod resources;
+mod rollout;
+mod security;
 mod suppressions;
 mod waves;
 mod weakened;
@@ -26,8 +30,21 @@ pub(super) enum Check {
 pub(super) type Named = (&'static str, Check);
 
 /// Every check, by file.
-const ALL: &[&[Named]] =
-    &[argocd::CHECKS, dapr::CHECKS, kustomization::CHECKS, platform::CHECKS, probes::CHECKS, resources::CHECKS, suppressions::CHECKS, waves::CHECKS, weakened::CHECKS];
+const ALL: &[&[Named]] = &[
+    argocd::CHECKS,
+    dapr::CHECKS,
+    images::CHECKS,
+    kustomization::CHECKS,
+    platform::CHECKS,
+    pods::CHECKS,
+    probes::CHECKS,
+    resources::CHECKS,
+    rollout::CHECKS,
+    security::CHECKS,
+    suppressions::CHECKS,
+    waves::CHECKS,
+    weakened::CHECKS,
+];
 
 fn all() -> impl Iterator<Item = &'static Named> {
     ALL.iter().copied().flatten()
