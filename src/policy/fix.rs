@@ -51,7 +51,9 @@ pub fn edit(text: &str, offset: usize, field: &str, fix: &Fix) -> Result<Edit, S
 /// The outermost node that begins at an offset, or whose key does.
 fn find(document: &Document, node: NodeId, key: Option<NodeId>, depth: usize, offset: usize) -> Option<At> {
     let begins = |node: NodeId| document.span(node).start as usize == offset;
-    if key.is_some_and(begins) || (depth > 0 && begins(node)) {
+    // A list begins where its first element does, and that is meant.
+    let is_list = matches!(&document.node(node).kind, Kind::Sequence(_));
+    if key.is_some_and(begins) || (depth > 0 && begins(node) && !is_list) {
         return Some(At { node, key, depth });
     }
     match &document.node(node).kind {
