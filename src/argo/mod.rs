@@ -27,7 +27,7 @@ pub use application::{Application, Automated, Destination, Directory, Source};
 pub use diags::codes;
 pub use directory::{SourceType, files as directory_files, source_type};
 pub use environment::Environment;
-pub use manifests::manifests;
+pub use manifests::{manifests, unnamed_manifests};
 pub use order::{Action, Phase, Sync, Task, tasks};
 pub use overrides::{Overridden, effective_source, overrides};
 pub use project::{AppProject, Resource as ProjectResource, Target as ProjectDestination};

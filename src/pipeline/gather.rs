@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap as HashMap;
 
-use crate::argo::{self, Found};
+use crate::argo::{self, Application, Found};
 use crate::catalog::{self, Catalog, PLATFORM_FILE};
 use crate::diag::{Diagnostic, Diagnostics, Excused};
 use crate::kube::KUSTOMIZATIONS;
@@ -88,6 +88,20 @@ pub(super) enum Objects {
     Read(Vec<Datum>),
 }
 
+/// What Argo CD syncs in one go.
+#[derive(Clone, Debug)]
+pub struct Unit<'a> {
+    index: Option<usize>,
+    /// The Application; `None` for what none is known to deploy.
+    pub application: Option<&'a Application>,
+    /// The overlay, or the first of several.
+    pub path: &'a str,
+    /// Its environment.
+    pub environment: Option<&'a str>,
+    /// What is applied.
+    pub objects: Vec<&'a Datum>,
+}
+
 /// Finds, reads and builds what a target is, and what surrounds it; `helm` renders charts, where that is allowed;
 /// `progress` is told after each overlay how many there are.
 pub fn gather(
@@ -102,7 +116,10 @@ pub fn gather(
     }
     match target {
         Target::Text(path, text) => gathered.read(path, &[(path.clone(), text.clone())], true),
-        Target::File(path) => gathered.read_files(place, std::slice::from_ref(path), true),
+        Target::File(path) => {
+            let shown = place.shown(path).to_owned();
+            gathered.read_files(place, &shown, std::slice::from_ref(path), true);
+        }
         Target::Directory(directory) => gathered.build(place, directory, helm, progress),
     }
     gathered
@@ -118,7 +135,7 @@ impl Gathered {
                 continue;
             }
             let file = self.sources.add(&**path, &**text);
-            match argo::manifests(text, file, path) {
+            match argo::unnamed_manifests(text, file, path) {
                 Ok(found) => objects.extend(found),
                 Err(failure) => self.diagnostics.push(*failure),
             }
@@ -131,7 +148,7 @@ impl Gathered {
         self.parts.push(texts.iter().map(|(path, _)| path.as_str().into()).collect());
     }
 
-    fn read_files(&mut self, place: &Place<'_>, files: &[String], is_strict: bool) {
+    fn read_files(&mut self, place: &Place<'_>, shown: &str, files: &[String], is_strict: bool) {
         let mut texts = Vec::new();
         for file in files {
             match place.tree.text(file) {
@@ -140,12 +157,7 @@ impl Gathered {
                 Err(failure) => self.diagnostics.push(*failure),
             }
         }
-        let shown = match files {
-            [file] => place.shown(file),
-            _ => files.first().and_then(|file| file.rsplit_once('/')).map_or(".", |(folder, _)| place.shown(folder)),
-        };
-        let shown = shown.to_owned();
-        self.read(&shown, &texts, is_strict);
+        self.read(shown, &texts, is_strict);
     }
 
     fn patterns(&self) -> Vec<String> {
@@ -194,12 +206,8 @@ impl Gathered {
         if wanted == 0 {
             let is_yaml = |path: &String| [".yaml", ".yml", ".json"].iter().any(|ending| path.ends_with(ending));
             let files: Vec<_> = place.tree.files(directory).into_iter().filter(is_yaml).collect();
-            let texts: Vec<_> = files
-                .iter()
-                .filter_map(|file| Some((place.shown(file).to_owned(), place.tree.text(file).ok()??.to_string())))
-                .collect();
             let shown = place.shown(directory).to_owned();
-            self.read(&shown, &texts, false);
+            self.read_files(place, &shown, &files, false);
         }
         self.find_unused(place);
         self.find_unreached(place);
@@ -354,6 +362,40 @@ impl Gathered {
         }
     }
 
+    /// Whether anything was built, rather than read.
+    pub fn is_built(&self) -> bool {
+        self.overlays.iter().any(|overlay| overlay.is_built)
+    }
+
+    /// What Argo CD syncs in one go, of what was to be looked at: the objects of all sources of an Application, else those
+    /// of an overlay.
+    pub fn syncs(&self) -> Vec<Unit<'_>> {
+        let mut units: Vec<Unit<'_>> = Vec::new();
+        let wanted = (0..self.overlays.len()).filter(|at| self.wanted[*at]);
+        for at in wanted {
+            let overlay = &self.overlays[at];
+            let objects: Vec<&Datum> = match &self.made[at] {
+                Objects::Built(resources) => resources.iter().map(|resource| &resource.root).collect(),
+                Objects::Read(objects) => objects.iter().collect(),
+            };
+            let applications: Vec<Option<usize>> = overlay.applications.iter().map(|at| Some(*at)).collect();
+            for application in if applications.is_empty() { vec![None] } else { applications } {
+                let known = units.iter_mut().find(|unit| application.is_some() && unit.index == application);
+                match known {
+                    Some(unit) => unit.objects.extend(&objects),
+                    None => units.push(Unit {
+                        index: application,
+                        application: application.and_then(|at| self.argo.applications.get(at)),
+                        path: &overlay.path,
+                        environment: overlay.environment.as_deref(),
+                        objects: objects.clone(),
+                    }),
+                }
+            }
+        }
+        units
+    }
+
     /// What is judged.
     pub(super) fn subject(&self) -> Subject<'_> {
         let mut overlays = self.overlays.clone();
@@ -429,7 +471,7 @@ impl Gathered {
 /// Whether a text holds Kubernetes objects: fields of the outermost level say so.
 fn is_manifest(text: &str) -> bool {
     let has = |field: &str| text.starts_with(field) || text.contains(&format!("\n{field}"));
-    (has("apiVersion:") && has("kind:")) || text.trim_start().starts_with('{') && text.contains("\"apiVersion\"")
+    (has("kind:") && (has("apiVersion:") || has("metadata:"))) || text.trim_start().starts_with('{') && text.contains("\"apiVersion\"")
 }
 
 /// What is to be built: first what lies in or below the directory, then the rest. How many of the first there are.
