@@ -7,6 +7,7 @@ mod check;
 pub(crate) mod diags;
 mod load;
 mod platform;
+mod policies;
 mod schema;
 mod service;
 
@@ -15,9 +16,10 @@ pub use diags::codes;
 pub(crate) use diags::formats::is_git_url;
 pub use load::{Setting, kustomize_version, load};
 pub use platform::{
-    Backup, Bounds, Cluster, Dapr, Databases, Domain, Elasticsearch, Engine, Environment, Excuse, Flags, Freeze,
-    Legacy, Platform, Policies, Redis, Resources, Secrets, Store, Suppression, Waves,
+    Backup, Bounds, Cluster, Dapr, Databases, Domain, Elasticsearch, Engine, Environment, Flags, Freeze, Legacy,
+    Platform, Redis, Resources, Secrets, Store, Waves,
 };
+pub use policies::{Excuse, Policies, Suppression};
 pub use schema::{PLATFORM_SCHEMA, SERVICE_SCHEMA, judge};
 pub use service::{
     Consumed, Egress, Extra, Ingress, Lifetime, Ports, Probe, Secret, Service, ServiceStore, Variation, Waiver,

@@ -16,7 +16,8 @@ use crate::{argo, catalog, kustomize, render, tree, yaml};
 /// Explain a diagnostic or a policy
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// Its code, such as load/unknown-key, the id of a policy or what another tool calls it; without one, all are listed
+    /// Its code, such as load/unknown-key, the id of a policy or what another tool calls it; without one, all codes
+    /// are listed
     code: Option<String>,
 }
 
@@ -39,16 +40,17 @@ impl Explain {
         let home = Tree::directory(root_of(directory)?);
         let (book, _) = policies::book(&home)?;
         let Some(wanted) = self.code else {
-            let ids = book.policies.iter().map(Policy::id);
-            let list: String = codes().map(|code| code.id).chain(ids).map(|id| format!("{id}\n")).collect();
+            let list: String = codes().map(|code| format!("{}\n", code.id)).collect();
             terminal.print(&list)?;
+            terminal.say("`gitopsctl policy list` has the policies");
             return Ok(Exit::Fine);
         };
         if let Some(code) = codes().find(|code| code.id == wanted) {
             terminal.print(&format!("{}\n\n{}\n", code.id, code.explanation))?;
             return Ok(Exit::Fine);
         }
-        let found: Vec<&Policy> = book.policies.iter().filter(|policy| policy.id() == wanted || has_alias(policy, &wanted)).collect();
+        let found: Vec<&Policy> =
+            book.policies.iter().filter(|policy| policy.id() == wanted || has_alias(policy, &wanted)).collect();
         if !found.is_empty() {
             let texts: Vec<String> = found.iter().map(|policy| explained(policy, example(policy, &home))).collect();
             terminal.print(&texts.join("\n----\n\n"))?;
@@ -96,7 +98,10 @@ fn explained(policy: &Policy, example: Option<Case>) -> String {
         }
     };
     line("severity", level(policy.severity).to_owned());
-    line("profiles", if policy.profiles.is_empty() { "none: enable it by name".to_owned() } else { policy.profiles.join(", ") });
+    line(
+        "profiles",
+        if policy.profiles.is_empty() { "none: enable it by name".to_owned() } else { policy.profiles.join(", ") },
+    );
     line("also known as", rule.aliases.join(", "));
     line("is about", policy.matches.kinds.join(", "));
     line("but not", policy.matches.except.join(", "));
@@ -122,7 +127,9 @@ fn explained(policy: &Policy, example: Option<Case>) -> String {
         }
     }
     if let Some(fix) = &policy.fix {
-        text += &format!("\n`gitopsctl lint --fix` mends it: {:?} {}\n", fix.op, fix.value).to_lowercase().replace("none", "");
+        text += &format!("\n`gitopsctl lint --fix` mends it: {:?} {}\n", fix.op, fix.value)
+            .to_lowercase()
+            .replace("none", "");
     }
     text += &format!(
         "\nto switch it off, with the reason:\n\

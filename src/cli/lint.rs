@@ -151,7 +151,8 @@ impl Lint {
         let mut gathered = self.gather(&read, terminal)?;
         let settings = trusted.as_ref().map_or(gathered.catalog.as_ref(), |trusted| trusted.catalog.as_ref());
         let known = self.known(directory, settings, trusted.as_ref())?;
-        let changed = changes.as_ref().filter(|_| self.since.is_some()).map(|changes| within(&read, directory, changes));
+        let changed =
+            changes.as_ref().filter(|_| self.since.is_some()).map(|changes| within(&read, directory, changes));
         let trusts = |path: &str, line: &str| trusted.as_ref().is_none_or(|trusted| trusted.has(path, line));
         let today = today();
         let mut rules = Rules {
@@ -296,7 +297,13 @@ impl Lint {
     fn gather(&self, read: &Reading, terminal: &Terminal) -> Result<Gathered, Failure> {
         let place = &read.place;
         let options = Options { release: release(place, self.kustomize_version)?, ..Options::default() };
-        let from = gather::Place { tree: &place.tree, repository: &place.repository, home: &read.home, options, origin: read.origin.as_deref() };
+        let from = gather::Place {
+            tree: &place.tree,
+            repository: &place.repository,
+            home: &read.home,
+            options,
+            origin: read.origin.as_deref(),
+        };
         let program = Program::new(&self.helm, &place.tree);
         let progress = Progress::new(terminal);
         let gathered = gather::gather(&from, &read.target, program.helm(), &|total| progress.step(total));
@@ -385,8 +392,9 @@ impl Lint {
             match &output.path {
                 None if output.format == Format::Human => terminal.print(&text)?,
                 None => terminal.print_raw([&*text])?,
-                Some(path) => std::fs::write(directory.join(path), text)
-                    .map_err(|error| Failure::told(Exit::Environment, format!("`{path}` cannot be written: {error}")))?,
+                Some(path) => std::fs::write(directory.join(path), text).map_err(|error| {
+                    Failure::told(Exit::Environment, format!("`{path}` cannot be written: {error}"))
+                })?,
             }
         }
         Ok(())
@@ -437,7 +445,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Progress {
     fn new(terminal: &Terminal) -> Self {
-        Self { shown: terminal.is_watched(), start: Instant::now(), done: AtomicUsize::new(0), last: AtomicUsize::new(0) }
+        Self {
+            shown: terminal.is_watched(),
+            start: Instant::now(),
+            done: AtomicUsize::new(0),
+            last: AtomicUsize::new(0),
+        }
     }
 
     fn step(&self, total: usize) {

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::catalog::PLATFORM_FILE;
 use crate::cli::Exit;
 use crate::cli::helm::Program;
 use crate::cli::root_of;
 use crate::cli::terminal::Failure;
-use crate::catalog::PLATFORM_FILE;
 use crate::git::{self, GitError, Revision};
 use crate::kustomize::{Options, Session};
 use crate::source::SourceMap;

@@ -32,7 +32,8 @@ pub(super) fn book(home: &Tree) -> Result<(Policybook, Faults), Failure> {
                         Some(_) => {
                             let message = format!("the policy `{}` is built in", policy.id());
                             let told = policy::told(Diagnostic::error(&codes::POLICY, message), &policy);
-                            diagnostics.push(told.help("give it an id of its own, and `disable` the one that is built in"));
+                            diagnostics
+                                .push(told.help("give it an id of its own, and `disable` the one that is built in"));
                         }
                         None => book.policies.push(policy),
                     }

@@ -187,7 +187,8 @@ impl Test {
                 continue;
             }
             let tree = Tree::directory(&full);
-            let found: Vec<_> = tree.files("").into_iter().filter(|file| file.ends_with(".yaml") || file.ends_with(".yml")).collect();
+            let found: Vec<_> =
+                tree.files("").into_iter().filter(|file| file.ends_with(".yaml") || file.ends_with(".yml")).collect();
             if found.is_empty() {
                 return Err(unreadable(&"there is no policy file"));
             }
@@ -218,8 +219,7 @@ impl New {
             return Ok(Exit::Fine);
         }
         let change = crate::tree::Change { path: path.clone(), before: None, after: Some(text.into()) };
-        crate::tree::write(&root, &[change])
-            .map_err(|error| Failure::told(Exit::Environment, error.to_string()))?;
+        crate::tree::write(&root, &[change]).map_err(|error| Failure::told(Exit::Environment, error.to_string()))?;
         terminal.say(&format!("wrote {path}: try it with `gitopsctl policy test {path}`"));
         Ok(Exit::Fine)
     }

@@ -141,8 +141,7 @@ fn knows_application_health(place: &Place<'_>, session: &Session<'_>) -> bool {
 
 /// Whether a source lies in this repository: by its URL, or because its path is there under another address of it.
 fn is_here(place: &Place<'_>, context: &argo::Context<'_>, source: &argo::Source, directory: &str) -> bool {
-    let is_kustomization =
-        || KUSTOMIZATIONS.iter().any(|name| place.home.has_file(&join(directory, name)));
+    let is_kustomization = || KUSTOMIZATIONS.iter().any(|name| place.home.has_file(&join(directory, name)));
     !source.repo_url.is_empty() && context.is_own(&source.repo_url) || directory.contains('/') && is_kustomization()
 }
 
@@ -236,4 +235,3 @@ pub(super) fn by_folders(place: &Place<'_>, session: &Session<'_>, directory: &s
     let roots = layout::roots(place.tree, place.repository, directory, |path| session.text_of(path));
     roots.into_iter().map(Deployment::of).collect()
 }
-

@@ -4,16 +4,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use rustc_hash::FxHashMap as HashMap;
 
 use crate::argo::{self, Application, Found};
 use crate::catalog::{self, Catalog, PLATFORM_FILE};
 use crate::diag::{Diagnostic, Diagnostics, Excused};
 use crate::kube::KUSTOMIZATIONS;
-use crate::kustomize::{self, Finished, Helm, KustomizationFile, Options, Origins, Resource, Session};
+use crate::kustomize::{Finished, Helm, KustomizationFile, Options, Origins, Session};
 use crate::layout;
 use crate::pipeline::deployed::{self, Deployed, Deployment};
+use crate::pipeline::plan::{Objects, build_all, built_documents, differs, environment_of, planned};
 use crate::policy::{self, External, Facts, Hidden, Made, Overlay, Parts, Subject, Unused};
 use crate::source::{Origin, SourceMap};
 use crate::tree::{Tree, join};
@@ -79,13 +79,6 @@ pub struct Gathered {
     wanted: Vec<bool>,
     /// The directories and files of the tree that each overlay is made of.
     parts: Vec<BTreeSet<Arc<str>>>,
-}
-
-/// The objects of an overlay.
-#[derive(Debug)]
-pub(super) enum Objects {
-    Built(Vec<Arc<Resource>>),
-    Read(Vec<Datum>),
 }
 
 /// What Argo CD syncs in one go.
@@ -167,13 +160,7 @@ impl Gathered {
 
     /// Builds what the whole repository deploys, since what one object refers to may come from another overlay; what lies in
     /// or below the directory is wanted.
-    fn build(
-        &mut self,
-        place: &Place<'_>,
-        directory: &str,
-        helm: Option<Helm<'_>>,
-        progress: &(dyn Fn(usize) + Sync),
-    ) {
+    fn build(&mut self, place: &Place<'_>, directory: &str, helm: Option<Helm<'_>>, progress: &(dyn Fn(usize) + Sync)) {
         let sources = std::mem::take(&mut self.sources);
         let options = Options { shared: true, graph: true, ..place.options };
         let session = Session::new(place.tree, place.repository, sources, options).with_helm(helm);
@@ -471,105 +458,8 @@ impl Gathered {
 /// Whether a text holds Kubernetes objects: fields of the outermost level say so.
 fn is_manifest(text: &str) -> bool {
     let has = |field: &str| text.starts_with(field) || text.contains(&format!("\n{field}"));
-    (has("kind:") && (has("apiVersion:") || has("metadata:"))) || text.trim_start().starts_with('{') && text.contains("\"apiVersion\"")
-}
-
-/// What is to be built: first what lies in or below the directory, then the rest. How many of the first there are.
-fn planned(
-    place: &Place<'_>,
-    session: &Session<'_>,
-    deployments: Vec<Deployment>,
-    directory: &str,
-) -> (Vec<Deployment>, usize) {
-    let around =
-        if deployments.is_empty() { deployed::by_folders(place, session, place.repository) } else { deployments };
-    let is_kustomization = KUSTOMIZATIONS.iter().any(|name| place.tree.has_file(&join(directory, name)));
-    let is_one = is_kustomization && directory != place.repository;
-    let is_meant = |deployment: &Deployment| {
-        let below = deployment.root.strip_prefix(directory).filter(|_| !directory.is_empty());
-        match below {
-            Some("") => true,
-            Some(rest) => rest.starts_with('/') && !is_one,
-            None => directory.is_empty(),
-        }
-    };
-    let (mut plan, others): (Vec<_>, Vec<_>) = around.into_iter().partition(is_meant);
-    if plan.is_empty() {
-        plan = if is_one { Vec::new() } else { deployed::by_folders(place, session, directory) };
-        if plan.is_empty() && is_kustomization {
-            plan.push(Deployment::of(directory.to_owned()));
-        }
-    }
-    let wanted = plan.len();
-    if wanted > 0 {
-        let others = others.into_iter().filter(|other| !plan[..wanted].iter().any(|known| known.root == other.root));
-        let others: Vec<_> = others.collect();
-        plan.extend(others);
-    }
-    (plan, wanted)
-}
-
-fn build_all(
-    place: &Place<'_>,
-    session: &Session<'_>,
-    plan: &[Deployment],
-    progress: &(dyn Fn(usize) + Sync),
-) -> Vec<Result<Objects, Box<Diagnostic>>> {
-    let build = |deployment: &Deployment| {
-        let built = match &deployment.files {
-            Some(files) => read_all(place, session, files),
-            None => kustomize::build_with(session, &deployment.root, &deployment.overrides)
-                .map(|build| Objects::Built(build.resources)),
-        };
-        progress(plan.len());
-        built
-    };
-    plan.par_iter().map(build).collect()
-}
-
-fn read_all(place: &Place<'_>, session: &Session<'_>, files: &[String]) -> Result<Objects, Box<Diagnostic>> {
-    let mut objects = Vec::new();
-    for file in files {
-        let path = if place.repository.is_empty() { file.clone() } else { join(place.repository, file) };
-        if let (Some(text), Some(id)) = (session.text_of(&path), session.file_of(&path)) {
-            objects.extend(argo::manifests(&text, id, file)?);
-        }
-    }
-    Ok(Objects::Read(objects))
-}
-
-/// The objects among what was built that Argo CD reads for itself, each with the file that it comes from.
-fn built_documents(
-    session: &Session<'_>,
-    built: &[Result<Objects, Box<Diagnostic>>],
-) -> Vec<(Option<String>, Datum)> {
-    let mut found = Vec::new();
-    let file = |root: &Datum| root.origin.place().map(|(file, _)| session.sources().file(file).path.to_string());
-    for objects in built.iter().flatten() {
-        let roots: Vec<&Datum> = match objects {
-            Objects::Built(resources) => resources.iter().map(|resource| &resource.root).collect(),
-            Objects::Read(objects) => objects.iter().collect(),
-        };
-        let is_argo = |root: &&Datum| root.text_of("apiVersion").starts_with("argoproj.io/");
-        let is_meant = |root: &&Datum| matches!(root.text_of("kind"), "Application" | "ApplicationSet" | "AppProject");
-        found.extend(roots.into_iter().filter(is_argo).filter(is_meant).map(|root| (file(root), root.clone())));
-    }
-    found
-}
-
-/// Whether builds changed any of the documents.
-fn differs(built: &[(Option<String>, Datum)], raw: &[&Datum]) -> bool {
-    let text = |document: &Datum| crate::yaml::json::compact(document).unwrap_or_default();
-    let known: std::collections::HashSet<String> = raw.iter().map(|document| text(document)).collect();
-    built.iter().any(|(_, document)| !known.contains(&text(document)))
-}
-
-/// The environment that the destination of a deployment names.
-fn environment_of(deployment: &Deployment, deployed: &Deployed) -> Option<String> {
-    let application = deployed.found.applications.get(*deployment.applications.first()?)?;
-    let names = [&application.destination.namespace, &application.destination.name];
-    let words = names.into_iter().flatten().map(|name| name.text.to_string());
-    words.into_iter().find(|name| layout::rank(name).is_some())
+    (has("kind:") && (has("apiVersion:") || has("metadata:")))
+        || text.trim_start().starts_with('{') && text.contains("\"apiVersion\"")
 }
 
 impl Gathered {

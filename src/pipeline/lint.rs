@@ -118,7 +118,10 @@ pub fn fixes(home: &Tree, book: &Policybook, gathered: &Gathered, outcome: &Outc
             Ok(edit) => {
                 let others = edits.entry(&source.path).or_default();
                 // Two findings of one place need one edit; two that overlap need a second run.
-                if others.iter().all(|other| other.end <= edit.start && other != &edit || other.start >= edit.end && other != &edit) {
+                if others
+                    .iter()
+                    .all(|other| other.end <= edit.start && other != &edit || other.start >= edit.end && other != &edit)
+                {
                     others.push(edit);
                     fixes.mended += 1;
                 }

@@ -4,6 +4,7 @@ pub mod baseline;
 mod deployed;
 pub mod gather;
 pub mod lint;
+mod plan;
 pub mod trial;
 
 use std::path::Path;

@@ -36,7 +36,8 @@ pub fn edit(text: &str, offset: usize, field: &str, fix: &Fix) -> Result<Edit, S
     if diagnostics.has_errors() {
         return Err("the file cannot be read".to_owned());
     }
-    let found = documents.iter().find_map(|document| Some((document, find(document, document.root(), None, 0, offset)?)));
+    let found =
+        documents.iter().find_map(|document| Some((document, find(document, document.root(), None, 0, offset)?)));
     let (document, at) = found.ok_or("the place is no field of the file")?;
     let mut left: Vec<String> = steps(field);
     left.drain(..at.depth.min(left.len()));
@@ -95,9 +96,8 @@ fn add(document: &Document, text: &str, at: &At, left: &[String], value: &Value)
     if rest.iter().any(|step| step.parse::<usize>().is_ok()) {
         return Err("an element of a list would have to be made up".to_owned());
     }
-    let wrapped = deeper.iter().rev().fold(value.clone(), |inner, step| {
-        Value::Object(Map::from_iter([(step.clone(), inner)]))
-    });
+    let wrapped =
+        deeper.iter().rev().fold(value.clone(), |inner, step| Value::Object(Map::from_iter([(step.clone(), inner)])));
     let entry = Value::Object(Map::from_iter([(first.clone(), wrapped)]));
     let Kind::Mapping(pairs) = &document.node(node).kind else {
         return Err("the value there is no mapping".to_owned());
@@ -138,9 +138,9 @@ fn descend<'s>(document: &Document, mut node: NodeId, steps: &'s [String]) -> (N
 fn key_of(document: &Document, from: NodeId, value: NodeId) -> Option<NodeId> {
     match &document.node(from).kind {
         Kind::Sequence(items) => items.iter().find_map(|item| key_of(document, *item, value)),
-        Kind::Mapping(pairs) => pairs.iter().find_map(|(key, node)| {
-            if *node == value { Some(*key) } else { key_of(document, *node, value) }
-        }),
+        Kind::Mapping(pairs) => pairs
+            .iter()
+            .find_map(|(key, node)| if *node == value { Some(*key) } else { key_of(document, *node, value) }),
         _ => None,
     }
 }
@@ -150,9 +150,9 @@ fn end(document: &Document, node: NodeId) -> usize {
     let own = document.span(node).end as usize;
     match &document.node(node).kind {
         Kind::Sequence(items) => items.last().map_or(own, |item| end(document, *item)),
-        Kind::Mapping(pairs) => pairs.last().map_or(own, |(key, value)| {
-            end(document, *value).max(document.span(*key).end as usize)
-        }),
+        Kind::Mapping(pairs) => {
+            pairs.last().map_or(own, |(key, value)| end(document, *value).max(document.span(*key).end as usize))
+        }
         _ => own,
     }
 }
@@ -168,7 +168,8 @@ fn inline(value: &Value) -> String {
     match value {
         Value::String(text) => yaml::scalar(text),
         Value::Object(map) => {
-            let pairs: Vec<_> = map.iter().map(|(key, value)| format!("{}: {}", yaml::scalar(key), inline(value))).collect();
+            let pairs: Vec<_> =
+                map.iter().map(|(key, value)| format!("{}: {}", yaml::scalar(key), inline(value))).collect();
             format!("{{{}}}", pairs.join(", "))
         }
         Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),

@@ -11,6 +11,7 @@ mod checks;
 mod definition;
 mod diags;
 mod embedded;
+mod facts;
 mod fix;
 mod judge;
 mod load;
@@ -21,6 +22,7 @@ mod settings;
 mod subject;
 mod suppress;
 mod units;
+mod world;
 
 use std::collections::BTreeMap;
 
@@ -35,13 +37,15 @@ pub use case::{Case, Expect, Given, cases};
 pub use definition::{Demand, Each, Expression, Fix, FixOp, Logic, Matches, Param, ParamKind, Params, Policy};
 pub use diags::codes;
 pub(crate) use embedded::POLICY_FILES;
-pub use judge::Active;
+pub use facts::{External, Facts, Hidden, Lies, Unused, fits};
 pub use fix::{Edit, edit};
+pub use judge::Active;
 pub use load::{API_VERSION, is_id, policies, told};
 pub use place::fingerprint_of;
 pub use settings::{Flags, PROFILES, Policybook, built_in};
-pub use subject::{External, Facts, Hidden, Lies, Made, Object, Overlay, Parts, Pod, Subject, Unused, World, fits};
+pub use subject::{Made, Object, Overlay, Parts, Pod, Subject};
 pub use suppress::{ANNOTATION, MARK};
+pub use world::World;
 
 /// What to lint, and what counts.
 pub struct Request<'a> {

@@ -15,7 +15,9 @@ use crate::catalog::Catalog;
 use crate::diag::Diagnostic;
 use crate::kube::{Selector, group_version, is_cluster_scoped, pod_template};
 use crate::kustomize::{Origins, Removed};
-use crate::source::{Origin, SourceMap};
+use crate::policy::facts::{External, Facts, Unused};
+use crate::policy::world::World;
+use crate::source::SourceMap;
 use crate::yaml::data::Datum;
 use crate::yaml::json;
 
@@ -184,19 +186,6 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Objects that can meet in a cluster, found by name, kind and label.
-#[derive(Debug, Default)]
-pub struct World {
-    /// The environment; `None` for overlays of no known one.
-    pub environment: Option<String>,
-    all: Vec<usize>,
-    by_kind: HashMap<String, Vec<usize>>,
-    by_name: HashMap<(String, String, String), Vec<usize>>,
-    /// Workloads by namespace and one label of their pods.
-    by_label: HashMap<(String, String, String), Vec<usize>>,
-    by_namespace: HashMap<String, Vec<usize>>,
-}
-
 /// All that is judged.
 #[derive(Debug)]
 pub struct Subject<'a> {
@@ -228,89 +217,6 @@ pub struct Subject<'a> {
     pub sources: &'a SourceMap,
     pub(super) worlds: Vec<World>,
     applied: OnceLock<Vec<Option<(Phase, i64)>>>,
-}
-
-/// What was found out about the repository beside its objects.
-#[derive(Clone, Debug, Default)]
-pub struct Facts {
-    /// What became of the sources of Applications, as indices of Application and source.
-    pub sources: Vec<(usize, usize, Lies)>,
-    /// Overrides of Applications that win over an `images` entry of the overlay.
-    pub hidden: Vec<Hidden>,
-    /// Overlays that no Application reaches, where there are Applications.
-    pub unreached: Vec<(String, Origin)>,
-    /// Whether something in the repository gives Argo CD a health check for Applications.
-    pub has_application_health: bool,
-}
-
-/// Where the path of a source leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lies {
-    /// To another repository, or to a chart.
-    Elsewhere,
-    /// To nothing in this repository.
-    Nowhere,
-    /// To a directory without manifests.
-    Empty,
-    /// To what is deployed.
-    Here,
-}
-
-/// An override of an Application that wins over an `images` entry of the overlay.
-#[derive(Clone, Debug)]
-pub struct Hidden {
-    /// The Application, as an index.
-    pub application: usize,
-    /// The image.
-    pub image: String,
-    /// The override.
-    pub by: Origin,
-    /// The overlay.
-    pub overlay: String,
-}
-
-/// A file that no kustomization names.
-#[derive(Clone, Debug)]
-pub struct Unused {
-    /// As people see it.
-    pub path: String,
-    /// Its first byte.
-    pub origin: Origin,
-    /// The kustomization beside it.
-    pub kustomization: String,
-}
-
-/// What someone else makes, as the settings say it: `Kind/namespace/name`, each with `*` for anything.
-#[derive(Clone, Debug, Default)]
-pub struct External {
-    /// Patterns.
-    pub patterns: Vec<String>,
-}
-
-impl External {
-    /// Whether an object is declared.
-    pub fn has(&self, kind: &str, namespace: &str, name: &str) -> bool {
-        self.patterns.iter().any(|pattern| {
-            let parts: Vec<&str> = pattern.split('/').collect();
-            match parts[..] {
-                [kind_pattern, name_pattern] => fits(kind_pattern, kind) && fits(name_pattern, name),
-                [kind_pattern, namespace_pattern, name_pattern] => {
-                    fits(kind_pattern, kind) && fits(namespace_pattern, namespace) && fits(name_pattern, name)
-                }
-                _ => false,
-            }
-        })
-    }
-}
-
-/// Whether a text fits a pattern in which `*` stands for anything.
-pub fn fits(pattern: &str, text: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
-    let Some(text) = text.strip_prefix(start) else { return false };
-    if rest.is_empty() {
-        return true;
-    }
-    (0..=text.len()).filter(|at| text.is_char_boundary(*at)).any(|at| fits(rest, &text[at..]))
 }
 
 /// The parts of a subject, as they are gathered.
@@ -518,28 +424,6 @@ impl<'a> Subject<'a> {
     }
 }
 
-impl World {
-    fn new(environment: Option<&str>, overlays: &[Overlay], objects: &[Object<'_>]) -> Self {
-        let mut world = Self { environment: environment.map(str::to_owned), ..Self::default() };
-        let is_near = |overlay: &Overlay| {
-            environment.is_none() || overlay.environment.is_none() || overlay.environment.as_deref() == environment
-        };
-        for (at, object) in objects.iter().enumerate().filter(|(_, object)| is_near(&overlays[object.overlay])) {
-            let (kind, namespace, name) = (object.kind.to_owned(), object.namespace.clone(), object.name.to_owned());
-            world.all.push(at);
-            world.by_kind.entry(kind.clone()).or_default().push(at);
-            world.by_name.entry((kind, namespace.clone(), name)).or_default().push(at);
-            let Some(pod) = object.pod else { continue };
-            world.by_namespace.entry(namespace.clone()).or_default().push(at);
-            for (key, value) in pod.labels().map_or(&[][..], Datum::pairs) {
-                let key = (namespace.clone(), key.text().to_owned(), value.text().to_owned());
-                world.by_label.entry(key).or_default().push(at);
-            }
-        }
-        world
-    }
-}
-
 /// The kinds that definitions among the objects declare cluster-scoped.
 fn cluster_scoped(objects: &[Vec<Made<'_>>]) -> HashSet<(String, String)> {
     let definitions = objects.iter().flatten().filter(|made| made.root.text_of("kind") == "CustomResourceDefinition");
@@ -549,15 +433,4 @@ fn cluster_scoped(objects: &[Vec<Made<'_>>]) -> HashSet<(String, String)> {
             .then(|| Some((spec.text_of("group").to_owned(), spec.at(["names", "kind"])?.text().to_owned())))?
     });
     kinds.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_fit_with_stars_anywhere() {
-        assert!(fits("*", "") && fits("a*", "abc") && fits("*c", "abc") && fits("a*c", "abc") && fits("abc", "abc"));
-        assert!(!fits("a*d", "abc") && !fits("", "a") && !fits("ab", "abc"));
-    }
 }

@@ -11,9 +11,10 @@ use rustc_hash::FxHashMap as HashMap;
 
 use crate::catalog::Catalog;
 use crate::diag::{By, Suppressed};
+use crate::policy::facts::fits;
 use crate::policy::judge::Active;
 use crate::policy::place::Placed;
-use crate::policy::subject::{Object, Subject, fits};
+use crate::policy::subject::{Object, Subject};
 use crate::source::{FileId, Origin, SourceMap, Span};
 
 /// What a comment begins with.

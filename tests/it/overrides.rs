@@ -90,7 +90,7 @@ fn overridden_values_are_blamed_on_the_application_or_its_source_file() {
     assert_eq!(setters("replicas", "replicas: 5"), ["application.yaml:15"]);
     assert_eq!(setters("namespace", "namespace: shop-eu"), ["application.yaml:13"; 2]);
     assert_eq!(setters("labels-without-selector", "team: checkout"), ["application.yaml:14"; 2]);
-    assert_eq!(setters("patches", "minReadySeconds: 9"), ["application.yaml:16"]);
+    assert_eq!(setters("patches", "minReadySeconds: 9"), ["application.yaml:18"]);
     assert_eq!(setters("source-file", "shop:3.0.0"), ["overlay/.argocd-source.yaml:4"]);
     assert_eq!(
         setters("source-file-of-an-application", "namespace: second"),

@@ -4,8 +4,9 @@ use rustc_hash::FxHashMap as HashMap;
 
 use crate::argo::{self, AppProject, Application};
 use crate::policy::checks::{Check, Named};
+use crate::policy::facts::Lies;
 use crate::policy::report::{Report, Unit, Whole};
-use crate::policy::subject::{Lies, Object, Subject};
+use crate::policy::subject::{Object, Subject};
 use crate::source::Origin;
 use crate::yaml::data::Datum;
 
@@ -95,7 +96,10 @@ fn project_missing<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
         Some(node) => report.at(unit.object, node),
         None => report.missing(unit.object, unit.object.root, "spec/project"),
     };
-    let message = format!("Application `{}` is of the project `{}`, which the repository does not have", unit.object.name, &*application.project);
+    let message = format!(
+        "Application `{}` is of the project `{}`, which the repository does not have",
+        unit.object.name, &*application.project
+    );
     found.say(message);
     let names = projects.iter().map(|project| project.name.text.as_str());
     if let Some(near) = crate::diag::closest(&application.project, names) {
@@ -191,7 +195,8 @@ fn set_wave<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
 fn set_generates_nothing<'a>(whole: &Whole<'a>, report: &mut Report<'a>) {
     for set in &whole.subject.argo.sets {
         for generated in set.generated.iter().filter(|generated| generated.count == Some(0)) {
-            let message = format!("the {} generator of ApplicationSet `{}` gives nothing", generated.generator, &*set.name);
+            let message =
+                format!("the {} generator of ApplicationSet `{}` gives nothing", generated.generator, &*set.name);
             report.elsewhere(generated.origin, &overlays_at(whole.subject, generated.origin)).say(message);
         }
     }
@@ -282,7 +287,8 @@ fn definition_elsewhere<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let options = object.annotation(argo::SYNC_OPTIONS).map_or("", Datum::text);
     let option = "SkipDryRunOnMissingResource=true";
     let applications = &subject.overlays[object.overlay].applications;
-    let skips = |at: &usize| subject.argo.applications.get(*at).is_some_and(|application| application.has_option(option));
+    let skips =
+        |at: &usize| subject.argo.applications.get(*at).is_some_and(|application| application.has_option(option));
     if definition.overlay != object.overlay
         && !options.split(',').any(|set| set.trim() == option)
         && !applications.iter().all(skips)

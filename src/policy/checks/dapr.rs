@@ -62,7 +62,11 @@ fn app_port<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let ports = pod.containers().iter().filter_map(|container| container.get("ports")).flat_map(Datum::items);
     let mut ports = ports.filter_map(|port| port.get("containerPort")).peekable();
     if ports.peek().is_some() && !ports.any(|declared| declared.text() == port.text()) {
-        let message = format!("the sidecar of {} sends to port {}, which no container declares", unit.object.title(), port.text());
+        let message = format!(
+            "the sidecar of {} sends to port {}, which no container declares",
+            unit.object.title(),
+            port.text()
+        );
         report.at(unit.object, port).say(message);
     }
 }
@@ -110,7 +114,8 @@ fn pubsub_missing<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     }
     let names: Vec<&str> = known.map(|other| other.name).collect();
     if !names.contains(&name.text()) {
-        let message = format!("{} names the component `{}`, which its namespace does not have", object.title(), name.text());
+        let message =
+            format!("{} names the component `{}`, which its namespace does not have", object.title(), name.text());
         let found = report.at(object, name).say(message);
         if let Some(near) = closest(name.text(), names) {
             found.help(format!("did you mean `{near}`?"));
@@ -122,7 +127,8 @@ fn pubsub_missing<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
 fn pubsub_out_of_scope<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let (subject, object) = (unit.subject, unit.object);
     let Some(name) = pubsub(object) else { return };
-    let component = subject.named(object, "Component", &object.namespace, name.text()).find(|other| other.group == "dapr.io");
+    let component =
+        subject.named(object, "Component", &object.namespace, name.text()).find(|other| other.group == "dapr.io");
     let Some(component) = component else { return };
     let Some(scopes) = component.root.get("scopes").filter(|scopes| !scopes.items().is_empty()) else { return };
     for app in object.root.get("scopes").map_or(&[][..], Datum::items) {
@@ -143,7 +149,8 @@ fn configuration_missing<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
         .filter(|other| other.group == "dapr.io" && other.namespace == object.namespace)
         .peekable();
     if known.peek().is_some() && !known.any(|other| other.name == name.text()) {
-        let message = format!("{} names the Configuration `{}`, which its namespace does not have", object.title(), name.text());
+        let message =
+            format!("{} names the Configuration `{}`, which its namespace does not have", object.title(), name.text());
         report.at(object, name).say(message);
     }
 }
@@ -185,7 +192,8 @@ fn actor_stores<'a>(whole: &Whole<'a>, report: &mut Report<'a>) {
     let mut known: HashMap<(Option<&str>, &str), &'a Object<'a>> = HashMap::default();
     for object in subject.objects.iter().filter(|object| object.is("dapr.io", "Component")) {
         let entries = object.at(&["spec", "metadata"]).map_or(&[][..], Datum::items);
-        let store = entries.iter().find(|entry| entry.text_of("name") == "actorStateStore" && entry.text_of("value") == "true");
+        let store =
+            entries.iter().find(|entry| entry.text_of("name") == "actorStateStore" && entry.text_of("value") == "true");
         let Some(store) = store else { continue };
         let environment = subject.overlays[object.overlay].environment.as_deref();
         let first = known.entry((environment, &object.namespace)).or_insert(object);

@@ -2,8 +2,8 @@
 
 use crate::kube::{Image, is_digest, is_repository, is_tag};
 use crate::policy::checks::{Check, Named};
+use crate::policy::facts::fits;
 use crate::policy::report::{Report, Unit};
-use crate::policy::subject::fits;
 use crate::yaml::data::Datum;
 
 pub(super) const CHECKS: &[Named] =

@@ -121,7 +121,7 @@ fn path_with_dots<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
 /// change from release to release; empty: every key.
 fn selector_labels<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let keys = unit.params.list("keys");
-    let is_meant = |key: &str| keys.is_empty() || keys.iter().any(|pattern| crate::policy::subject::fits(pattern, key));
+    let is_meant = |key: &str| keys.is_empty() || keys.iter().any(|pattern| crate::policy::facts::fits(pattern, key));
     let common = unit.node.get("commonLabels").map_or(&[][..], Datum::pairs).iter();
     let entries = unit.node.get("labels").map_or(&[][..], Datum::items).iter();
     let selecting = entries.filter(|entry| entry.get("includeSelectors").and_then(Datum::flag) == Some(true));

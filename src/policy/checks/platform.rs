@@ -5,8 +5,9 @@ use crate::argo;
 use crate::catalog::{Catalog, Entry};
 use crate::kube::{Image, pod_references};
 use crate::policy::checks::{Check, Named};
+use crate::policy::facts::fits;
 use crate::policy::report::{Report, Unit, Whole};
-use crate::policy::subject::{Object, Subject, fits};
+use crate::policy::subject::{Object, Subject};
 use crate::source::Origin;
 use crate::yaml::data::Datum;
 
@@ -47,7 +48,8 @@ fn role<'a>(unit: &Unit<'a>) -> Option<&'static str> {
             return Some(role);
         }
     }
-    let is_workload = object.pod.is_some() || unit.params.list("services").iter().any(|pattern| has_role(object, pattern));
+    let is_workload =
+        object.pod.is_some() || unit.params.list("services").iter().any(|pattern| has_role(object, pattern));
     let (_, entry) = service(unit).filter(|_| is_workload)?;
     let archetype = entry.service.archetype.as_ref().map(|archetype| archetype.value.as_str());
     Some(if archetype == Some("gateway") { "gateway" } else { "services" })
@@ -153,7 +155,8 @@ fn cross_domain_database<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
         }
         let legacy = server.legacy.as_ref().filter(|legacy| names_host(text, &legacy.alias));
         if legacy.is_some_and(|legacy| !legacy.clients.iter().any(|client| client.value == entry.name)) {
-            let message = format!("`{}` reaches the legacy database, and is not among its clients (`{name}`)", entry.name);
+            let message =
+                format!("`{}` reaches the legacy database, and is not among its clients (`{name}`)", entry.name);
             report.at(holder, value).say(message);
         }
     }
@@ -195,7 +198,9 @@ fn registry_path<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
         }
     }
     let other = catalog.services.iter().find(|other| {
-        other.name != entry.name && repository.starts_with(&*registry.value) && repository.rsplit('/').next() == Some(&*other.name)
+        other.name != entry.name
+            && repository.starts_with(&*registry.value)
+            && repository.rsplit('/').next() == Some(&*other.name)
     });
     if let Some(other) = other {
         let message = format!("`{}` runs the image of `{}`", entry.name, other.name);
@@ -246,7 +251,8 @@ fn service_not_deployed<'a>(whole: &Whole<'a>, report: &mut Report<'a>) {
         for environment in catalog.platform.environments.keys() {
             let variation = entry.service.environments.iter().find(|(known, _)| known.value == environment.value);
             let is_deployed = subject.overlays.iter().any(|overlay| {
-                overlay.service.as_ref() == Some(&entry.name) && overlay.environment.as_ref() == Some(&environment.value)
+                overlay.service.as_ref() == Some(&entry.name)
+                    && overlay.environment.as_ref() == Some(&environment.value)
             });
             if variation.is_none_or(|(_, variation)| variation.enabled) && !is_deployed {
                 let message = format!("`{}` is not deployed in {}", entry.name, environment.value);
@@ -263,16 +269,22 @@ fn application_shared<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let overlays = unit.subject.overlays.iter().enumerate().filter(|(_, overlay)| overlay.applications.contains(&at));
     let mut services: Vec<&str> = Vec::new();
     for (overlay, _) in overlays {
-        let names = unit.subject.objects_of(overlay).iter().filter(|object| object.pod.is_some()).filter_map(|object| {
-            let label = object.label("app.kubernetes.io/name").map(Datum::text);
-            catalog.services.iter().map(|entry| entry.name.as_str()).find(|name| Some(*name) == label || *name == object.name)
-        });
+        let names =
+            unit.subject.objects_of(overlay).iter().filter(|object| object.pod.is_some()).filter_map(|object| {
+                let label = object.label("app.kubernetes.io/name").map(Datum::text);
+                catalog
+                    .services
+                    .iter()
+                    .map(|entry| entry.name.as_str())
+                    .find(|name| Some(*name) == label || *name == object.name)
+            });
         services.extend(names);
     }
     services.sort_unstable();
     services.dedup();
     if services.len() > 1 {
-        let message = format!("Application `{}` deploys {} services: {}", unit.object.name, services.len(), services.join(", "));
+        let message =
+            format!("Application `{}` deploys {} services: {}", unit.object.name, services.len(), services.join(", "));
         report.at(unit.object, unit.object.root).say(message);
     }
 }
@@ -304,7 +316,8 @@ fn tag_outside_overlay<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
         place = Some(change.place);
     }
     let file = place.and_then(Origin::place).map(|(file, _)| &*subject.sources.file(file).path);
-    let is_in_overlay = file.is_some_and(|file| file.rsplit_once('/').map(|(folder, _)| folder) == Some(&*overlay.path));
+    let is_in_overlay =
+        file.is_some_and(|file| file.rsplit_once('/').map(|(folder, _)| folder) == Some(&*overlay.path));
     // What an Application overrides is told by a policy of its own.
     let is_argo = file.is_some_and(|file| !file.contains("kustomization") && !file.contains("Kustomization"));
     if overlay.is_built && !is_in_overlay && !is_argo {
@@ -354,7 +367,9 @@ mod tests {
 
     #[test]
     fn hosts_are_whole_names() {
-        for text in ["platform-db", "platform-db:5432", "postgres://u@platform-db.production.svc/x", "tcp://platform-db"] {
+        for text in
+            ["platform-db", "platform-db:5432", "postgres://u@platform-db.production.svc/x", "tcp://platform-db"]
+        {
             assert!(names_host(text, "platform-db"), "{text}");
         }
         for text in ["my-platform-db", "platform-db2", "platform-db-replica", "x.platform-db", ""] {

@@ -1,8 +1,8 @@
 //! What a container may do to its node and to itself. A container's own security context counts before its pod's.
 
 use crate::policy::checks::{Check, Named};
+use crate::policy::facts::fits;
 use crate::policy::report::{Report, Unit};
-use crate::policy::subject::fits;
 use crate::yaml::data::Datum;
 
 pub(super) const CHECKS: &[Named] = &[

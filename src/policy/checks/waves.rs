@@ -26,7 +26,8 @@ fn wave_invalid<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     // A plain number is quoted by Kustomize, and refused by Argo CD in a directory of plain manifests.
     let is_number = wave.int().is_some() && !unit.overlay().is_built;
     if is_number {
-        let message = format!("the wave {} of {} is a number, and an annotation must be text", wave.text(), unit.object.title());
+        let message =
+            format!("the wave {} of {} is a number, and an annotation must be text", wave.text(), unit.object.title());
         report.at(unit.object, wave).say(message).help("write it in quotes");
     } else if !wave.is_scalar() || argo::wave(wave.text()).is_none() {
         let message = format!("`{}` is no wave, so {} is applied in wave 0", wave.text(), unit.object.title());
@@ -133,11 +134,8 @@ fn reference_later<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
         }
         let Some((other, at, text)) = first.filter(|(_, at, _)| *at > own) else { continue };
         told.push((reference.kind, name));
-        let message = format!(
-            "{} in {own_text} needs {} `{name}`, which comes in {text}",
-            object.title(),
-            reference.kind
-        );
+        let message =
+            format!("{} in {own_text} needs {} `{name}`, which comes in {text}", object.title(), reference.kind);
         let annotation = other.annotation(argo::WAVE).or_else(|| other.annotation(argo::HOOK));
         let found = report.at(object, reference.name);
         found.say(message).related(annotation.unwrap_or(other.root), text);
@@ -155,7 +153,8 @@ fn gate_without_health<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let (subject, object) = (unit.subject, unit.object);
     let Some(wave) = object.annotation(argo::WAVE) else { return };
     let Some(own) = subject.applied(object) else { return };
-    let beside = || subject.objects_of(object.overlay).iter().filter_map(|other| Some((other, subject.applied(other)?)));
+    let beside =
+        || subject.objects_of(object.overlay).iter().filter_map(|other| Some((other, subject.applied(other)?)));
     let mut in_wave = beside().filter(|(_, at)| *at == own);
     let is_first = in_wave.next().is_some_and(|(first, _)| std::ptr::eq(first, object));
     if !is_first || beside().any(|(other, at)| at == own && argo::has_health(other.group, other.kind)) {
@@ -176,7 +175,8 @@ fn after_unbounded_pause<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let manual = promotion.filter(|promotion| promotion.flag() == Some(false));
     let Some(pause) = steps.iter().find(pauses).or(manual) else { return };
     let Some(own) = subject.applied(object) else { return };
-    let later = subject.objects_of(object.overlay).iter().find(|other| subject.applied(other).is_some_and(|at| at > own));
+    let later =
+        subject.objects_of(object.overlay).iter().find(|other| subject.applied(other).is_some_and(|at| at > own));
     if let Some(later) = later {
         let message = format!("{} waits for a person here, and {} waits for it", object.title(), later.title());
         report.at(object, pause).say(message).related(later.root, "comes after it");
@@ -187,13 +187,16 @@ fn after_unbounded_pause<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
 fn volume_claim_waits<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let (subject, object) = (unit.subject, unit.object);
     let Some(class) = object.at(&["spec", "storageClassName"]) else { return };
-    let waits = subject.of_kind(object, "StorageClass").find(|known| known.name == class.text()).is_some_and(|known| {
-        known.root.text_of("volumeBindingMode") == "WaitForFirstConsumer"
-    });
+    let waits = subject
+        .of_kind(object, "StorageClass")
+        .find(|known| known.name == class.text())
+        .is_some_and(|known| known.root.text_of("volumeBindingMode") == "WaitForFirstConsumer");
     let Some((own, own_text)) = when(subject, object).filter(|_| waits) else { return };
     let uses = |other: &&Object<'a>| {
         let volumes = other.pod.map_or(&[][..], |pod| pod.volumes());
-        volumes.iter().any(|volume| volume.at(["persistentVolumeClaim", "claimName"]).map(Datum::text) == Some(object.name))
+        volumes
+            .iter()
+            .any(|volume| volume.at(["persistentVolumeClaim", "claimName"]).map(Datum::text) == Some(object.name))
     };
     let users: Vec<_> = subject
         .workloads(object, &object.namespace)
@@ -203,7 +206,8 @@ fn volume_claim_waits<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let first = users.iter().filter_map(|user| Some((user, when(subject, user)?))).min_by_key(|(_, (at, _))| *at);
     if let Some((user, (at, text))) = first.filter(|(_, (at, _))| *at > own) {
         debug_assert!(at > own);
-        let message = format!("{} in {own_text} is bound only when {} uses it, in {text}", object.title(), user.title());
+        let message =
+            format!("{} in {own_text} is bound only when {} uses it, in {text}", object.title(), user.title());
         report.at(object, class).say(message).related(user.root, text);
     }
 }
@@ -233,7 +237,8 @@ fn rollout_needs_later<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
         let other = subject.named(object, kind, &object.namespace, name.text());
         for other in other.filter(|other| is_together(subject, object, other)) {
             if let Some((_, text)) = when(subject, other).filter(|(at, _)| *at > own) {
-                let message = format!("{} in {own_text} needs {}, which comes in {text}", object.title(), other.title());
+                let message =
+                    format!("{} in {own_text} needs {}, which comes in {text}", object.title(), other.title());
                 report.at(object, name).say(message).related(other.annotation(argo::WAVE).unwrap_or(other.root), text);
             }
         }
@@ -249,7 +254,8 @@ fn definition_later<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let spec = |path: &[&str]| object.at(path).map_or("", Datum::text);
     let (group, kind) = (spec(&["spec", "group"]), spec(&["spec", "names", "kind"]));
     let user = unit.subject.objects_of(object.overlay).iter().find(|other| {
-        other.is(group, kind) && unit.subject.applied(other).is_some_and(|(phase, wave)| phase == Phase::Sync && wave < own)
+        other.is(group, kind)
+            && unit.subject.applied(other).is_some_and(|(phase, wave)| phase == Phase::Sync && wave < own)
     });
     if let Some(user) = user {
         let message = format!("{} says wave {own}, and is moved before {}", object.title(), user.title());
