@@ -8,6 +8,7 @@ mod errors;
 mod fuzz;
 mod golden;
 mod init;
+mod lint;
 mod overrides;
 mod render;
 mod scaffold;

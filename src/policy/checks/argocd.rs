@@ -18,7 +18,7 @@ pub(super) const CHECKS: &[Named] = &[
     ("application-revision-moving", Check::Unit(revision_moving)),
     ("application-wave-without-health", Check::Unit(wave_without_health)),
     ("application-orders-in-vain", Check::Unit(orders_in_vain)),
-    ("set-wave", Check::Unit(set_wave)),
+    ("set-wave", Check::Whole(set_wave)),
     ("set-generates-nothing", Check::Whole(set_generates_nothing)),
     ("argo-note", Check::Whole(argo_note)),
     ("object-twice", Check::Whole(object_twice)),
@@ -53,6 +53,10 @@ fn invalid<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
         let node = spec.get("destination").unwrap_or(spec);
         report.at(unit.object, node).say(message).help(format!("keep one of them: `{}` is the name", &**name));
     }
+    if !has_cluster(application) {
+        let message = format!("the destination of Application `{}` has neither a server nor a name", unit.object.name);
+        report.missing(unit.object, spec, "destination/server").say(message);
+    }
     let Err(fault) = application.check() else { return };
     let node = fault.labels.first().and_then(|label| node_at(unit.object.root, label.span.start));
     let found = report.at(unit.object, node.unwrap_or(unit.object.root));
@@ -60,6 +64,12 @@ fn invalid<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     if let Some(help) = fault.help.first() {
         found.help(help);
     }
+}
+
+/// Whether a destination says which cluster it means.
+fn has_cluster(application: &Application) -> bool {
+    let texts = [&application.destination.server, &application.destination.name];
+    texts.into_iter().flatten().any(|text| !text.is_empty())
 }
 
 fn node_at(node: &Datum, start: u32) -> Option<&Datum> {
@@ -118,7 +128,7 @@ fn project_refuses<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
         let message = format!("the project `{name}` does not permit the repository `{}`", &*refused.repo_url);
         report.at(unit.object, node).say(message).related(&project.datum, "the project");
     }
-    if !project.permits_destination(&application.destination) {
+    if has_cluster(application) && !project.permits_destination(&application.destination) {
         let node = unit.object.at(&["spec", "destination"]).unwrap_or(unit.object.root);
         let message = format!("the project `{name}` does not permit this destination");
         report.at(unit.object, node).say(message).related(&project.datum, "the project");
@@ -184,10 +194,12 @@ fn orders_in_vain<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
 }
 
 /// A wave in the template of an ApplicationSet: the controller makes its Applications in no order.
-fn set_wave<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
-    let annotations = unit.object.at(&["spec", "template", "metadata", "annotations"]);
-    if let Some(wave) = annotations.and_then(|annotations| annotations.get(argo::WAVE)) {
-        report.at(unit.object, wave);
+fn set_wave<'a>(whole: &Whole<'a>, report: &mut Report<'a>) {
+    for set in &whole.subject.argo.sets {
+        if let Some(wave) = set.datum.at(["spec", "template", "metadata", "annotations", argo::WAVE]) {
+            let message = format!("the wave in the template of ApplicationSet `{}` orders nothing", &*set.name);
+            report.elsewhere(wave.origin, &overlays_at(whole.subject, wave.origin)).say(message);
+        }
     }
 }
 
@@ -203,7 +215,7 @@ fn set_generates_nothing<'a>(whole: &Whole<'a>, report: &mut Report<'a>) {
 }
 
 /// The overlays that a file is part of.
-fn overlays_at(subject: &Subject<'_>, origin: Origin) -> Vec<usize> {
+pub(super) fn overlays_at(subject: &Subject<'_>, origin: Origin) -> Vec<usize> {
     let file = origin.place().map(|(file, _)| &*subject.sources.file(file).path);
     file.and_then(|file| subject.files.get(file)).cloned().unwrap_or_default()
 }

@@ -1,0 +1,108 @@
+//! Small repositories and what `lint` says of them, a folder a defect under fixtures/lint: `in/`, and `expected.txt` with a
+//! line a finding. Those called `clean-…` are of shapes that need no settings, and nothing is found in them. A file `args`
+//! holds flags. `GITOPSCTL_BLESS=1 cargo test lint` writes `expected.txt` anew: read it before you commit it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use gitopsctl::diag::{Finding, Outcome};
+use gitopsctl::kustomize::Options;
+use gitopsctl::pipeline::gather::{self, Gathered, Place, Target};
+use gitopsctl::pipeline::lint::{self, Rules};
+use gitopsctl::policy::{self, Flags, Policybook};
+use gitopsctl::tree::Tree;
+use rayon::prelude::*;
+
+use crate::build::{cases, read, same};
+
+/// The day on which everything is judged.
+const TODAY: &str = "2026-06-15";
+
+/// The flags of a case: words as on the command line.
+fn flags(case: &Path) -> Flags {
+    let path = case.join("args");
+    let text = if path.exists() { read(&path) } else { String::new() };
+    let mut flags = Flags::default();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    for pair in words.chunks(2) {
+        match pair {
+            ["--profile", name] => flags.profile = Some((*name).to_owned()),
+            ["--only", word] => flags.only.push((*word).to_owned()),
+            ["--enable", word] => flags.enable.push((*word).to_owned()),
+            ["--disable", word] => flags.disable.push((*word).to_owned()),
+            other => panic!("{}: {other:?}", path.display()),
+        }
+    }
+    flags
+}
+
+/// What `lint` says of the repository of a case.
+fn judged(case: &Path, book: &Policybook) -> (Gathered, Outcome) {
+    let tree = Tree::directory(&case.join("in"));
+    let place = Place { tree: &tree, repository: "", home: &tree, options: Options::default(), origin: None };
+    let mut gathered = gather::gather(&place, &Target::Directory(String::new()), None, &|_| ());
+    let flags = flags(case);
+    let rules = Rules {
+        book,
+        flags: &flags,
+        settings: None,
+        today: TODAY,
+        trusts: &|_, _| true,
+        baseline: None,
+        changed: None,
+    };
+    let outcome = lint::judge(&mut gathered, &rules);
+    (gathered, outcome)
+}
+
+/// Where the finding is, as file, line and column.
+fn place(gathered: &Gathered, finding: &Finding) -> Option<(String, usize, usize)> {
+    let span = finding.labels.first()?.span;
+    let at = gathered.sources.position(span.file, span.start);
+    Some((gathered.sources.file(span.file).path.to_string(), at.line, at.column))
+}
+
+/// A line a finding. What is switched off is no part of it.
+fn listed(gathered: &Gathered, outcome: &Outcome) -> String {
+    let mut text = String::new();
+    for finding in outcome.findings.iter().filter(|finding| finding.is_open()) {
+        let (severity, id, message) = (finding.severity.name(), &finding.rule.id, &finding.message);
+        let place = place(gathered, finding);
+        let place = place.map_or("-".to_owned(), |(file, line, column)| format!("{file}:{line}:{column}"));
+        let environments = finding.environments.join(", ");
+        writeln!(text, "{severity} {id} {place} {message} [{environments}]").unwrap_or_else(|error| panic!("{error}"));
+    }
+    text
+}
+
+/// The place of every finding is in the repository, and every place has a line to be shown.
+fn check_places(case: &Path, gathered: &Gathered, outcome: &Outcome) {
+    for finding in &outcome.findings {
+        let name = format!("{}: {}", case.display(), finding.rule.id);
+        let (file, line, column) = place(gathered, finding).unwrap_or_else(|| panic!("{name} is nowhere"));
+        let text = read(&case.join("in").join(&file));
+        let shown = text.lines().nth(line - 1).unwrap_or_else(|| panic!("{name}: {file} has no line {line}"));
+        assert!(shown.len() >= column, "{name}: {file}:{line} has no column {column}");
+    }
+}
+
+#[test]
+fn every_defect_is_found_at_its_line_and_nothing_else_is() {
+    let book = policy::built_in().unwrap_or_else(|fault| panic!("{}", fault.message));
+    let cases = cases("fixtures/lint", 80);
+    let judged: Vec<_> = cases.par_iter().map(|case| (case, judged(case, &book))).collect();
+    let (mut wrong, mut broken) = (String::new(), 0);
+    for (case, (gathered, outcome)) in &judged {
+        let text = listed(gathered, outcome);
+        check_places(case, gathered, outcome);
+        assert!(outcome.objects > 0, "{}: nothing was judged", case.display());
+        same(&case.join("expected.txt"), &text, &mut wrong);
+        let is_clean = case.file_name().is_some_and(|name| name.to_string_lossy().starts_with("clean-"));
+        if is_clean != text.is_empty() {
+            wrong += &format!("{}: {}\n", case.display(), if is_clean { "not clean" } else { "nothing is found" });
+        }
+        broken += usize::from(!is_clean);
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    assert!(broken >= 60, "only {broken} broken repositories");
+}
