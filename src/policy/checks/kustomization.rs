@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::diag::closest;
 use crate::kube::Image;
+use crate::policy::checks::argocd::overlays_at;
 use crate::policy::checks::{Check, Named};
 use crate::policy::report::{Report, Unit, Whole};
 use crate::policy::subject::{Object, Subject};
@@ -48,7 +49,7 @@ fn build_note<'a>(whole: &Whole<'a>, report: &mut Report<'a>) {
         let origin = Origin::at(label.span.file, label.span.start);
         let found = match noted(subject, origin) {
             Some((object, node)) => report.at(object, node),
-            None => report.elsewhere(origin, &[]),
+            None => report.elsewhere(origin, &overlays_at(subject, origin)),
         };
         found.say(&note.message);
         if let Some(help) = note.help.first() {
