@@ -4,6 +4,7 @@ use crate::kube::{Image, is_digest, is_repository, is_tag};
 use crate::policy::checks::{Check, Named};
 use crate::policy::facts::fits;
 use crate::policy::report::{Report, Unit};
+use crate::policy::subject::Object;
 use crate::yaml::data::Datum;
 
 pub(super) const CHECKS: &[Named] =
@@ -16,6 +17,16 @@ const DOCKER_HUB: &str = "docker.io";
 fn image(container: &Datum) -> Option<&Datum> {
     let is_there = |image: &&Datum| !image.is_null() && !image.text().trim().is_empty() && !image.text().contains("${");
     container.get("image").filter(is_there)
+}
+
+/// The `newName` beside what set an image, where an `images` entry did.
+pub(super) fn new_name<'a>(unit: &Unit<'a>, image: &Datum) -> Option<&'a Datum> {
+    let place = unit.subject.origins.change(image.origin)?.place;
+    let (file, _) = place.place()?;
+    let is_there = |object: &&Object<'_>| object.root.origin.place().is_some_and(|(own, _)| own == file);
+    let entries = unit.subject.kustomizations.iter().find(is_there)?.root.get("images")?.items();
+    let entry = entries.iter().find(|entry| entry.pairs().iter().any(|(_, value)| value.origin == place))?;
+    entry.get("newName")
 }
 
 /// A reference that no container runtime can read.
@@ -32,7 +43,10 @@ fn reference<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
         return;
     };
     let message = format!("the image `{}` of container `{}` has no valid {why}", node.text(), unit.container_name());
-    report.at(unit.object, node).say(message);
+    let found = report.at(unit.object, node).say(message);
+    if let Some(new_name) = new_name(unit, node).filter(|_| why == "name") {
+        found.edit(new_name);
+    }
 }
 
 /// An image from elsewhere. Params: `registries`, hosts or hosts with a path, with `*` for anything; empty: all are allowed.
@@ -52,6 +66,9 @@ fn registry<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
         let host = image.registry().unwrap_or(DOCKER_HUB);
         let message =
             format!("container `{}` takes `{}` from {host}, which is not allowed", unit.container_name(), node.text());
-        report.at(unit.object, node).say(message);
+        let found = report.at(unit.object, node).say(message);
+        if let Some(new_name) = new_name(unit, node) {
+            found.edit(new_name);
+        }
     }
 }

@@ -4,6 +4,7 @@
 use crate::argo;
 use crate::catalog::{Catalog, Entry};
 use crate::kube::{Image, pod_references};
+use crate::policy::checks::images::new_name;
 use crate::policy::checks::{Check, Named};
 use crate::policy::facts::fits;
 use crate::policy::report::{Report, Unit, Whole};
@@ -72,7 +73,7 @@ fn wave_of_role<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     if is == i64::from(wanted) {
         return;
     }
-    let message = format!("{} is in wave {is}, and {role} are in wave {wanted}", object.title());
+    let message = format!("{} is in wave {is}, and the role `{role}` has wave {wanted}", object.title());
     let found = match wave {
         Some(wave) => report.at(object, wave),
         None => report.lacks(object, object.root, &["metadata", "annotations", argo::WAVE]),
@@ -171,16 +172,6 @@ fn cross_domain_database<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     }
 }
 
-/// The `newName` beside what set an image, where an `images` entry did.
-fn new_name<'a>(unit: &Unit<'a>, image: &Datum) -> Option<&'a Datum> {
-    let place = unit.subject.origins.change(image.origin)?.place;
-    let (file, _) = place.place()?;
-    let is_there = |object: &&Object<'_>| object.root.origin.place().is_some_and(|(own, _)| own == file);
-    let entries = unit.subject.kustomizations.iter().find(is_there)?.root.get("images")?.items();
-    let entry = entries.iter().find(|entry| entry.pairs().iter().any(|(_, value)| value.origin == place))?;
-    entry.get("newName")
-}
-
 /// An image of a service that does not lie at its path of the registry. Sidecars from elsewhere are not meant: a container is
 /// the service's own where it is called like it, or where its image is.
 fn registry_path<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
@@ -189,22 +180,22 @@ fn registry_path<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let Some(image) = unit.node.get("image") else { return };
     let repository = Image::of(image.text()).repository;
     let wanted = format!("{}/{}/{}", registry.value, domain.value, entry.name);
-    let is_own = unit.container_name() == entry.name || repository.rsplit('/').next() == Some(&*entry.name);
-    if is_own && repository != wanted {
-        let message = format!("the image `{repository}` of `{}` does not lie at `{wanted}`", entry.name);
-        let found = report.at(unit.object, image).say(message);
-        if let Some(new_name) = new_name(unit, image) {
-            found.edit(new_name);
-        }
-    }
     let other = catalog.services.iter().find(|other| {
         other.name != entry.name
             && repository.starts_with(&*registry.value)
             && repository.rsplit('/').next() == Some(&*other.name)
     });
-    if let Some(other) = other {
-        let message = format!("`{}` runs the image of `{}`", entry.name, other.name);
-        report.at(unit.object, image).say(message);
+    let is_own = unit.container_name() == entry.name || repository.rsplit('/').next() == Some(&*entry.name);
+    let message = match other {
+        Some(other) => format!("`{}` runs the image of `{}`", entry.name, other.name),
+        None if is_own && repository != wanted => {
+            format!("the image `{repository}` of `{}` does not lie at `{wanted}`", entry.name)
+        }
+        None => return,
+    };
+    let found = report.at(unit.object, image).say(message);
+    if let Some(new_name) = new_name(unit, image) {
+        found.edit(new_name);
     }
 }
 

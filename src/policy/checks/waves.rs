@@ -134,6 +134,8 @@ fn reference_later<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
         }
         let Some((other, at, text)) = first.filter(|(_, at, _)| *at > own) else { continue };
         told.push((reference.kind, name));
+        // A wave without its phase is one of the sync, which is a later one only where both are.
+        let text = if at.0 == own.0 || at.0 != Phase::Sync { text } else { format!("the sync, {text}") };
         let message =
             format!("{} in {own_text} needs {} `{name}`, which comes in {text}", object.title(), reference.kind);
         let annotation = other.annotation(argo::WAVE).or_else(|| other.annotation(argo::HOOK));
@@ -147,6 +149,12 @@ fn reference_later<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     }
 }
 
+/// Whether Argo CD waits until an object is healthy.
+fn has_health(subject: &Subject<'_>, object: &Object<'_>) -> bool {
+    let is_application = object.is("argoproj.io", "Application") && subject.facts.has_application_health;
+    is_application || argo::has_health(object.group, object.kind)
+}
+
 /// A wave of which Argo CD waits for nothing, with a wave behind it: the order is one of time alone. Told at the first object
 /// of the wave.
 fn gate_without_health<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
@@ -157,7 +165,7 @@ fn gate_without_health<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
         || subject.objects_of(object.overlay).iter().filter_map(|other| Some((other, subject.applied(other)?)));
     let mut in_wave = beside().filter(|(_, at)| *at == own);
     let is_first = in_wave.next().is_some_and(|(first, _)| std::ptr::eq(first, object));
-    if !is_first || beside().any(|(other, at)| at == own && argo::has_health(other.group, other.kind)) {
+    if !is_first || beside().any(|(other, at)| at == own && has_health(subject, other)) {
         return;
     }
     if beside().any(|(_, at)| at.0 == own.0 && at.1 > own.1) {
