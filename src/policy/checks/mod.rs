@@ -2,6 +2,7 @@
 //! or messages of policies, and may serve several.
 
 mod argocd;
+mod changes;
 mod dapr;
 mod images;
 mod kustomization;
@@ -32,6 +33,7 @@ pub(super) type Named = (&'static str, Check);
 /// Every check, by file.
 const ALL: &[&[Named]] = &[
     argocd::CHECKS,
+    changes::CHECKS,
     dapr::CHECKS,
     images::CHECKS,
     kustomization::CHECKS,
