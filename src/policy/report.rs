@@ -121,8 +121,12 @@ impl<'a> Report<'a> {
 
     /// Something is not there: a path of fields below a node, such as `resources/limits`.
     pub fn missing(&mut self, object: &'a Object<'a>, parent: &'a Datum, path: &str) -> &mut Found<'a> {
+        self.missing_steps(object, parent, path.split('/').filter(|part| !part.is_empty()).collect())
+    }
+
+    /// The same for fields whose names may have a slash in them.
+    pub fn missing_steps(&mut self, object: &'a Object<'a>, parent: &'a Datum, mut rest: Vec<&str>) -> &mut Found<'a> {
         let mut node = parent;
-        let mut rest: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
         while let Some(next) = rest.first().and_then(|part| step(node, part)) {
             node = next;
             rest.remove(0);

@@ -1,8 +1,16 @@
 //! The built-in checks by name. A policy file says which one it uses, with which params; a check knows no ids, severities
 //! or messages of policies, and may serve several.
 
+mod gateway;
+mod hosts;
+mod istio;
+mod labels;
+mod operators;
 mod probes;
+mod rbac;
 mod resources;
+mod rollouts;
+mod secrets;
 
 use crate::policy::report::{Report, Unit, Whole};
 
@@ -19,7 +27,17 @@ pub(super) enum Check {
 pub(super) type Named = (&'static str, Check);
 
 /// Every check, by file.
-const ALL: &[&[Named]] = &[probes::CHECKS, resources::CHECKS];
+const ALL: &[&[Named]] = &[
+    gateway::CHECKS,
+    istio::CHECKS,
+    labels::CHECKS,
+    operators::CHECKS,
+    probes::CHECKS,
+    rbac::CHECKS,
+    resources::CHECKS,
+    rollouts::CHECKS,
+    secrets::CHECKS,
+];
 
 fn all() -> impl Iterator<Item = &'static Named> {
     ALL.iter().copied().flatten()
