@@ -66,6 +66,12 @@ const OPEN_KEYS: &[&str] = &[
     "tenant",
     "version",
     "enabled",
+    "kind",
+    "path",
+    "file",
+    "dir",
+    "mtime",
+    "id",
 ];
 
 /// Secrets whose values stand in the repository. Params: `generated`, whether those of a secretGenerator are meant, or
@@ -90,7 +96,15 @@ fn secret<'a>(object: &'a Object<'a>, report: &mut Report<'a>) {
     let values = |field: &str| object.root.get(field).map_or(&[][..], Datum::pairs);
     let decoded = values("data").iter().map(|(key, value)| (key.text(), value, decoded(value.text())));
     let plain = values("stringData").iter().map(|(key, value)| (key.text(), value, value.text().as_bytes().to_vec()));
-    let found: Vec<_> = decoded.chain(plain).filter(|(key, _, value)| is_plain(key, value)).collect();
+    // How Argo CD reaches a cluster: mostly nothing but a few flags.
+    let is_cluster = object.label("argocd.argoproj.io/secret-type").is_some_and(|kind| kind.text() == "cluster");
+    let is_flags = |key: &str, value: &[u8]| {
+        let text = String::from_utf8_lossy(value);
+        let words = ["password", "bearerToken", "keyData", "\"env\"", "authConfig"];
+        is_cluster && key == "config" && text.starts_with('{') && !words.iter().any(|word| text.contains(word))
+    };
+    let found: Vec<_> =
+        decoded.chain(plain).filter(|(key, _, value)| is_plain(key, value) && !is_flags(key, value)).collect();
     let Some((key, first, _)) = found.first() else { return };
     let message = match &found[1..] {
         [] => format!("{} holds `{key}` in plain text", object.title()),
@@ -117,8 +131,27 @@ fn is_plain(key: &str, value: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(value) else { return true };
     let is_open =
         OPEN_KEYS.contains(&last_word(key).as_str()) && passwords(text).is_empty() && credential(text).is_none();
+    if is_configuration(key, text) {
+        return passwords(text).len() + usize::from(credential(text).is_some() || private_key(text).is_some()) > 0
+            || text.lines().any(gives_value);
+    }
     let is_filled_in = is_placeholder(text) && text.lines().count() <= 1;
     !(is_filled_in || is_open && private_key(text).is_none() || is_public(text) || is_blank_file(text))
+}
+
+/// A file of settings, most of which are no secret: that one is in it must show.
+fn is_configuration(key: &str, text: &str) -> bool {
+    let endings = [".properties", ".yaml", ".yml", ".json", ".conf", ".config", ".ini", ".toml", ".xml", ".cfg"];
+    text.trim().contains('\n') && endings.iter().any(|ending| key.ends_with(ending))
+}
+
+/// Whether a line gives a name that promises a secret any value.
+fn gives_value(line: &str) -> bool {
+    let line = line.trim().trim_start_matches("- ");
+    let Some((name, value)) = line.split_once(['=', ':']) else { return false };
+    !line.starts_with('#')
+        && names_secret(name.trim_matches(['"', '\'', ' ']))
+        && !is_placeholder(value.trim_end_matches(','))
 }
 
 /// Certificates and public keys.
