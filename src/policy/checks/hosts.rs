@@ -33,7 +33,7 @@ impl<'a> Sight<'a> {
 }
 
 /// Whether an object says its namespace, or an Application does.
-fn is_placed(unit: &Unit<'_>, object: &Object<'_>) -> bool {
+pub(super) fn is_placed(unit: &Unit<'_>, object: &Object<'_>) -> bool {
     let own = object.at(&["metadata", "namespace"]).is_some_and(|namespace| !namespace.text().is_empty());
     own || object.namespace.is_empty() || unit.subject.overlays[object.overlay].namespace.is_some()
 }
@@ -62,7 +62,7 @@ pub(super) fn look_up<'a>(unit: &Unit<'a>, group: &str, kind: &str, namespace: &
     if is_declared || has_template(name) || has_template(namespace) || is_filled_by_charts(unit, namespace) {
         return Sight::Unknown;
     }
-    if namespace.is_empty() || namespace == unit.object.namespace || is_seen(unit, namespace) {
+    if namespace.is_empty() || namespace == unit.object.namespace || is_seen(unit, group, kind, namespace) {
         Sight::Missing
     } else {
         Sight::Unknown
@@ -74,10 +74,12 @@ fn has_template(name: &str) -> bool {
     name.contains(['$', '{', '<'])
 }
 
-/// Whether anything of a namespace is in sight that runs or serves.
-fn is_seen(unit: &Unit<'_>, namespace: &str) -> bool {
-    unit.subject.workloads(unit.object, namespace).next().is_some()
-        || unit.subject.of_kind(unit.object, "Service").any(|service| service.namespace == namespace)
+/// Whether anything of a namespace is in sight that runs or serves, or is of the kind that is looked for.
+fn is_seen(unit: &Unit<'_>, group: &str, kind: &str, namespace: &str) -> bool {
+    let has = |kind: &str, group: &str| {
+        unit.subject.of_kind(unit.object, kind).any(|object| object.namespace == namespace && object.group == group)
+    };
+    unit.subject.workloads(unit.object, namespace).next().is_some() || has("Service", "") || has(kind, group)
 }
 
 /// Whether something in sight installs a chart into a namespace: what that holds nobody sees here.

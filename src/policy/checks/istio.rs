@@ -3,7 +3,7 @@
 //! Hosts that are neither a short name nor of the cluster's domain are someone else's, and nothing is said about them.
 
 use crate::kube::Selector;
-use crate::policy::checks::hosts::{Sight, has_port, look_up, ports_of, service_name};
+use crate::policy::checks::hosts::{Sight, has_port, is_placed, look_up, ports_of, service_name};
 use crate::policy::checks::{Check, Named};
 use crate::policy::report::{Report, Unit};
 use crate::policy::subject::Object;
@@ -150,6 +150,11 @@ fn subset<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
 }
 
 fn gateway<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
+    // Gateways belong to whoever runs the mesh: where none of the namespace is in sight, they come from elsewhere.
+    let known: Vec<_> = unit.subject.of_kind(unit.object, "Gateway").filter(|gateway| gateway.group == GROUP).collect();
+    let is_seen = |namespace: &str| {
+        known.iter().any(|gateway| gateway.namespace == namespace || namespace == unit.object.namespace)
+    };
     let routes = unit.object.at(&["spec", "http"]).map_or(&[][..], Datum::items).iter();
     let matches = routes.flat_map(|route| route.get("match").map_or(&[][..], Datum::items));
     let lists = unit.object.root.get("spec").into_iter().chain(matches);
@@ -159,7 +164,7 @@ fn gateway<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
             (Some((namespace, name)), _) | (None, Some((name, namespace))) => (namespace, name),
             (None, None) => continue,
         };
-        if text != "mesh" && look_up(unit, GROUP, "Gateway", namespace, name).is_missing() {
+        if text != "mesh" && is_seen(namespace) && look_up(unit, GROUP, "Gateway", namespace, name).is_missing() {
             report.at(unit.object, gateway);
         }
     }
@@ -219,7 +224,9 @@ fn policy_selector<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     };
     let namespace = &unit.object.namespace;
     // In the root namespace it is about pods everywhere.
-    let is_seen = unit.subject.workloads(unit.object, namespace).next().is_some() && namespace != "istio-system";
+    let is_seen = is_placed(unit, unit.object)
+        && unit.subject.workloads(unit.object, namespace).next().is_some()
+        && namespace != "istio-system";
     if is_seen && unit.subject.selected(unit.object, namespace, Selector::Plain(labels)).is_empty() {
         report.at(unit.object, labels);
     }

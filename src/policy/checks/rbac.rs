@@ -1,6 +1,7 @@
 //! Roles, and who gets them: what a binding grants is looked up in the role that it names.
 
 use crate::kube::Selector;
+use crate::policy::checks::hosts::look_up;
 use crate::policy::checks::{Check, Named};
 use crate::policy::definition::Params;
 use crate::policy::report::{Report, Unit};
@@ -113,7 +114,7 @@ fn role_missing<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let namespace = &unit.object.namespace;
     let is_seen = unit.subject.of_kind(unit.object, "Role").any(|role| role.namespace == *namespace)
         || unit.subject.workloads(unit.object, namespace).next().is_some();
-    if is_seen && !unit.subject.external.has("Role", namespace, name.text()) {
+    if is_seen && look_up(unit, GROUP, "Role", namespace, name.text()).is_missing() {
         report.at(unit.object, name);
     }
 }
