@@ -243,7 +243,7 @@ fn violation<'a, 'r>(
     for (at, part) in steps.iter().enumerate() {
         match step(node, part) {
             Some(next) if !is_missing || at + 1 < steps.len() => node = next,
-            _ => return report.missing(unit.object, node, &steps[at..].join("/")),
+            _ => return report.lacks(unit.object, node, &steps[at..].iter().map(String::as_str).collect::<Vec<_>>()),
         }
     }
     report.at(unit.object, node)

@@ -4,13 +4,21 @@
 mod argocd;
 mod changes;
 mod dapr;
+mod gateway;
+mod hosts;
 mod images;
+mod istio;
 mod kustomization;
+mod labels;
+mod operators;
 mod platform;
 mod pods;
 mod probes;
+mod rbac;
 mod resources;
 mod rollout;
+mod rollouts;
+mod secrets;
 mod security;
 mod suppressions;
 mod waves;
@@ -35,13 +43,20 @@ const ALL: &[&[Named]] = &[
     argocd::CHECKS,
     changes::CHECKS,
     dapr::CHECKS,
+    gateway::CHECKS,
     images::CHECKS,
+    istio::CHECKS,
     kustomization::CHECKS,
+    labels::CHECKS,
+    operators::CHECKS,
     platform::CHECKS,
     pods::CHECKS,
     probes::CHECKS,
+    rbac::CHECKS,
     resources::CHECKS,
     rollout::CHECKS,
+    rollouts::CHECKS,
+    secrets::CHECKS,
     security::CHECKS,
     suppressions::CHECKS,
     waves::CHECKS,
