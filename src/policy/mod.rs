@@ -13,6 +13,7 @@ mod diags;
 mod embedded;
 mod judge;
 mod load;
+mod lookup;
 mod place;
 mod report;
 mod schema;

@@ -14,6 +14,7 @@ use crate::catalog::Catalog;
 use crate::diag::Diagnostic;
 use crate::kube::{Selector, group_version, is_cluster_scoped, pod_template};
 use crate::kustomize::Removed;
+use crate::policy::lookup::Lookup;
 use crate::source::Origin;
 use crate::yaml::data::Datum;
 use crate::yaml::json;
@@ -216,6 +217,7 @@ pub struct Subject<'a> {
     pub files: HashMap<String, Vec<usize>>,
     pub(super) worlds: Vec<World>,
     tasks: OnceLock<Vec<Vec<Task>>>,
+    pub(super) lookups: OnceLock<Vec<Lookup>>,
 }
 
 /// A file that no kustomization names.
@@ -352,12 +354,17 @@ impl<'a> Subject<'a> {
             files: parts.files,
             worlds,
             tasks: OnceLock::new(),
+            lookups: OnceLock::new(),
         }
     }
 
     /// The world in which an object's references are looked up.
     pub fn world(&self, object: &Object<'_>) -> &World {
         &self.worlds[self.overlays[object.overlay].world]
+    }
+
+    pub(super) fn indices(&self, world: usize) -> &[usize] {
+        &self.worlds[world].all
     }
 
     /// The objects of a kind, of any group, in the world of an object.

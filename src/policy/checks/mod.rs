@@ -1,8 +1,16 @@
 //! The built-in checks by name. A policy file says which one it uses, with which params; a check knows no ids, severities
 //! or messages of policies, and may serve several.
 
+mod disruptions;
+mod isolation;
+mod ports;
 mod probes;
+mod references;
 mod resources;
+mod routes;
+mod scaling;
+mod selectors;
+mod spread;
 
 use crate::policy::report::{Report, Unit, Whole};
 
@@ -19,7 +27,18 @@ pub(super) enum Check {
 pub(super) type Named = (&'static str, Check);
 
 /// Every check, by file.
-const ALL: &[&[Named]] = &[probes::CHECKS, resources::CHECKS];
+const ALL: &[&[Named]] = &[
+    disruptions::CHECKS,
+    isolation::CHECKS,
+    ports::CHECKS,
+    probes::CHECKS,
+    references::CHECKS,
+    resources::CHECKS,
+    routes::CHECKS,
+    scaling::CHECKS,
+    selectors::CHECKS,
+    spread::CHECKS,
+];
 
 fn all() -> impl Iterator<Item = &'static Named> {
     ALL.iter().copied().flatten()
