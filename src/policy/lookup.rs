@@ -15,6 +15,8 @@ use crate::yaml::data::Datum;
 pub(super) struct Lookup {
     /// Makers of ConfigMaps and Secrets by kind and name, with the namespace where it is; `*` for any.
     makers: HashMap<(&'static str, String), Vec<(String, usize)>>,
+    /// What ConfigMaps and Secrets of a namespace are called before hashes.
+    names: HashMap<(&'static str, String), Vec<String>>,
     /// Kinds and namespaces of which an overlay makes ConfigMaps or Secrets.
     homes: HashSet<(&'static str, String, usize)>,
     /// HPAs and ScaledObjects by namespace, kind and name of what they scale.
@@ -72,6 +74,8 @@ impl Lookup {
     fn add(&mut self, object: &Object<'_>, at: usize) {
         for made in made_by(object.group, object.kind, object.name, object.root) {
             let namespace = made.namespace.map_or_else(|| object.namespace.clone(), str::to_owned);
+            let name = if made.name == object.name { &object.stable_name } else { &made.name };
+            self.names.entry((made.kind, namespace.clone())).or_default().push(name.clone());
             self.homes.insert((made.kind, namespace.clone(), object.overlay));
             self.makers.entry((made.kind, made.name)).or_default().push((namespace, at));
         }
@@ -218,16 +222,10 @@ impl<'a> Subject<'a> {
         makers
     }
 
-    /// The names of the ConfigMaps and Secrets of a namespace.
-    pub fn made_names<'s>(&'s self, beside: &Object<'_>, kind: &'static str, namespace: &str) -> Vec<&'s str> {
-        let makers = self.lookup(beside).makers.iter();
-        let is_there = |places: &[(String, usize)]| places.iter().any(|(place, _)| place == namespace);
-        let mut names: Vec<&str> = makers
-            .filter(|((made, _), places)| *made == kind && is_there(places))
-            .map(|((_, name), _)| name.as_str())
-            .collect();
-        names.sort_unstable();
-        names
+    /// What the ConfigMaps or Secrets of a namespace are called, before hashes.
+    pub fn made_names<'s>(&'s self, beside: &Object<'_>, kind: &'static str) -> impl Iterator<Item = &'s str> {
+        let names = self.lookup(beside).names.get(&(kind, beside.namespace.clone()));
+        names.map_or(&[][..], Vec::as_slice).iter().map(String::as_str)
     }
 
     /// Whether the overlay of an object makes ConfigMaps or Secrets in its namespace.

@@ -12,7 +12,7 @@ pub(super) const CHECKS: &[Named] = &[
     ("budgets-overlap", Check::Unit(overlap)),
 ];
 
-/// No budget covers a workload. Params: `evenSingle`: also one that is said to have a single replica.
+/// No budget covers a workload, unless it is said to have a single replica, which no budget can help.
 fn missing<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let (subject, object) = (unit.subject, unit.object);
     let Some(pod) = subject.template(object) else { return };
@@ -22,7 +22,7 @@ fn missing<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let said = object.at(&["spec", "replicas"]).and_then(Datum::int);
     let is_scaled = subject.scalers(object).next().is_some();
     let is_single = fewest(subject, object).is_some_and(|(count, _)| count < 2) && (said.is_some() || is_scaled);
-    if is_single && !unit.params.flag("evenSingle") {
+    if is_single {
         return;
     }
     let found = report.at(object, pod.labels().unwrap_or(object.root));
@@ -64,7 +64,9 @@ fn blocks<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
         return;
     }
     let scaler = workloads.iter().find_map(|workload| subject.scalers(workload).next());
-    let is_met = if unit.params.flag("scaled") { scaler.is_some() && kept > count } else { kept >= count };
+    let place = workloads.iter().find_map(|workload| fewest(subject, workload)?.1);
+    let is_met =
+        if unit.params.flag("scaled") { scaler.is_some() && place.is_some() && kept > count } else { kept >= count };
     if !is_met {
         return;
     }
@@ -74,7 +76,6 @@ fn blocks<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
         "{} keeps {kept} of the {count} pods that {title} may have, so no node can be drained",
         object.title()
     ));
-    let place = workloads.iter().find_map(|workload| fewest(subject, workload)?.1);
     if let Some((_, place)) = place {
         found.related(place, "as many as there may be");
     }

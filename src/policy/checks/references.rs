@@ -89,6 +89,12 @@ pub(super) fn has_namespace(subject: &Subject<'_>, object: &Object<'_>) -> bool 
         || subject.overlays[object.overlay].namespace.is_some()
 }
 
+/// A name without the hash that Kustomize puts behind it.
+fn without_hash(name: &str) -> Option<&str> {
+    let (name, hash) = name.rsplit_once('-')?;
+    (hash.len() == 10 && hash.bytes().all(|byte| b"2456789bcdfghkmt".contains(&byte))).then_some(name)
+}
+
 /// Whether a name is so near to another that it is a slip: one or two letters, or a part left out.
 pub(super) fn is_slip(name: &str, near: Option<&str>) -> bool {
     let Some(near) = near else { return false };
@@ -121,16 +127,17 @@ fn pull_secret_missing<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
 }
 
 /// How sure it is that something is missing: `surely`, `likely`, or `perhaps`.
-fn surety(unit: &Unit<'_>, kind: &'static str, name: &str, near: Option<&str>, has_others: bool) -> &'static str {
+fn surety(unit: &Unit<'_>, kind: &'static str, name: &str, near: Option<&str>) -> &'static str {
     let (subject, object) = (unit.subject, unit.object);
     let is_elsewhere = subject.is_made_anywhere(object, kind, name);
     if is_elsewhere && !has_namespace(subject, object) || subject.may_be_made(object, &object.namespace, name) {
         return "perhaps";
     }
     // A catalog declares what others make. Secrets are made by hand as often as not, and in several namespaces.
-    let is_declared = subject.catalog.is_some() && has_others;
+    let is_declared = subject.catalog.is_some() && subject.made_names(object, kind).next().is_some();
     let is_config = kind == "ConfigMap";
-    if is_slip(name, near) || is_declared || is_config && is_elsewhere {
+    let is_outdated = near.is_some() && near == without_hash(name);
+    if is_slip(name, near) || is_outdated || is_declared || is_config && is_elsewhere {
         return "surely";
     }
     if is_config && subject.is_home(object, kind) { "likely" } else { "perhaps" }
@@ -145,9 +152,10 @@ fn missing<'a>(unit: &Unit<'a>, references: Vec<Reference<'a>>, report: &mut Rep
         if name.contains("$(") || is_external(unit, kind, name) || is_made(unit, kind, name) || !told.insert(name) {
             continue;
         }
-        let names = subject.made_names(object, kind, &object.namespace);
-        let near = closest(name, names.iter().copied());
-        if surety(unit, kind, name, near, !names.is_empty()) != unit.params.text("surety") {
+        let mut names = subject.made_names(object, kind);
+        let outdated = without_hash(name).filter(|stem| names.any(|known| known == *stem));
+        let near = outdated.or_else(|| closest(name, subject.made_names(object, kind)));
+        if surety(unit, kind, name, near) != unit.params.text("surety") {
             continue;
         }
         let message = format!("{kind} `{name}` is not in the namespace `{}`", object.namespace);
@@ -155,7 +163,9 @@ fn missing<'a>(unit: &Unit<'a>, references: Vec<Reference<'a>>, report: &mut Rep
         if let Some(container) = reference.container {
             found.of_container(container);
         }
-        if let Some(near) = near {
+        if near == without_hash(name) && near.is_some() {
+            found.help(format!("name `{}`, and Kustomize sets the hash of the day", near.unwrap_or_default()));
+        } else if let Some(near) = near {
             found.help(format!("did you mean `{near}`?"));
         } else if subject.is_made_anywhere(object, kind, name) {
             found.help(format!("a {kind} of this name is made in another namespace: pods see only their own"));

@@ -36,17 +36,22 @@ fn backends<'a>(object: &Object<'a>) -> Vec<Backend<'a>> {
     }
 }
 
-fn of_ingress<'a>(object: &Object<'a>) -> Vec<Backend<'a>> {
+/// The backends of an Ingress as they are written, in the form of any version.
+fn ingress_backends<'a>(object: &Object<'a>) -> impl Iterator<Item = &'a Datum> {
     let spec = |field: &str| object.at(&["spec", field]);
     let rules = spec("rules").map_or(&[][..], Datum::items).iter();
     let paths = rules.filter_map(|rule| rule.at(["http", "paths"])).flat_map(Datum::items);
     let defaults = [spec("defaultBackend"), spec("backend")];
-    let all = defaults.into_iter().flatten().chain(paths.filter_map(|path| path.get("backend")));
+    defaults.into_iter().flatten().chain(paths.filter_map(|path| path.get("backend")))
+}
+
+fn of_ingress<'a>(object: &Object<'a>) -> Vec<Backend<'a>> {
     let backend = |backend: &'a Datum| {
         let (name, port) = match backend.get("service") {
             Some(service) => {
                 (service.get("name")?, service.get("port").and_then(|port| port.get("number").or(port.get("name"))))
             }
+            None if object.version == "v1" => return None,
             None => (backend.get("serviceName")?, backend.get("servicePort")),
         };
         // The load balancer controller of AWS reads such a backend from an annotation.
@@ -54,7 +59,7 @@ fn of_ingress<'a>(object: &Object<'a>) -> Vec<Backend<'a>> {
         let service = name.as_text().filter(|text| !text.is_empty() && !is_action)?.to_owned();
         Some(Backend { name, service, namespace: object.namespace.clone(), port })
     };
-    all.filter_map(backend).collect()
+    ingress_backends(object).filter_map(backend).collect()
 }
 
 fn of_gateway_route<'a>(object: &Object<'a>) -> Vec<Backend<'a>> {
@@ -104,6 +109,12 @@ fn services<'a>(unit: &Unit<'a>, backend: &Backend<'_>) -> Vec<&'a Object<'a>> {
 fn backend_missing<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let (subject, object) = (unit.subject, unit.object);
     let mut told: Vec<String> = Vec::new();
+    if object.kind == "Ingress" && object.version == "v1" && unit.params.flag("sure") {
+        for name in ingress_backends(object).filter_map(|backend| backend.get("serviceName")) {
+            let message = format!("{} names a Service in the way of v1beta1, which v1 does not know", object.title());
+            report.at(object, name).say(message).help("write `service.name` and `service.port`");
+        }
+    }
     for backend in backends(object) {
         let key = format!("{}/{}", backend.namespace, backend.service);
         let is_external = subject.external.has("Service", &backend.namespace, &backend.service);

@@ -59,7 +59,6 @@ fn together<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let found = match (affinity, object.pod) {
         (_, None) => report.at(object, object.root),
         (Some(affinity), _) => report.at(object, affinity),
-        (None, _) if unit.params.flag("spreadCounts") => report.missing(object, pod.spec, "topologySpreadConstraints"),
         (None, _) => report.missing(object, pod.spec, "affinity/podAntiAffinity"),
     };
     found.say(message);
@@ -82,13 +81,11 @@ fn selects_others<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     }
 }
 
-/// No spread constraint on what runs more than once.
+/// No spread constraint on what runs more than once, as far as it says so.
 fn spread_missing<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let (subject, object) = (unit.subject, unit.object);
     let Some(pod) = object.pod.filter(|pod| constraints(*pod).next().is_none()) else { return };
-    let said = object.at(&["spec", "replicas"]).is_some_and(|replicas| !replicas.is_null());
-    let is_single = fewest(subject, object).is_some_and(|(count, _)| count < 2);
-    if !(said && is_single && subject.scalers(object).next().is_none()) {
+    if fewest(subject, object).is_some_and(|(count, _)| count >= 2) {
         report.missing(object, pod.spec, "topologySpreadConstraints");
     }
 }
