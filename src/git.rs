@@ -4,6 +4,7 @@
 //! In: a directory, the name of a revision. Out: facts of the repository around it, files from the object store. Knows no
 //! manifests.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -93,13 +94,8 @@ impl std::fmt::Debug for Revision {
 impl Revision {
     /// The commit that a name (`main`, `v1.2.3`, `HEAD~2`, a hash) stands for, in the repository around a directory.
     pub fn open(directory: &Path, name: &str) -> Result<Self, GitError> {
-        let repository = Repository::discover(directory).map_err(|error| match error.code() {
-            ErrorCode::NotFound => GitError::NoRepository(directory.to_owned()),
-            ErrorCode::Owner => GitError::NotYours(directory.to_owned()),
-            _ => GitError::Git(error),
-        })?;
-        let no_revision = |_| GitError::NoRevision(name.to_owned());
-        let commit = repository.revparse_single(name).map_err(no_revision)?.peel_to_commit().map_err(no_revision)?;
+        let repository = discover(directory)?;
+        let commit = commit(&repository, name)?;
         let (tree, hash) = (commit.tree_id(), commit.id().to_string());
         drop(commit);
         let top = repository.workdir().map(Path::to_owned);
@@ -183,6 +179,61 @@ impl Revision {
         (self.kind(path)? == Kind::Link).then_some(())?;
         String::from_utf8(self.read(path).ok()??).ok()
     }
+}
+
+/// What changed since a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// The commit that it is held against: the merge base, where there is one.
+    pub base: String,
+    /// The paths that were added, changed or removed, from the top of the repository.
+    pub paths: BTreeSet<String>,
+}
+
+fn discover(directory: &Path) -> Result<Repository, GitError> {
+    Repository::discover(directory).map_err(|error| match error.code() {
+        ErrorCode::NotFound => GitError::NoRepository(directory.to_owned()),
+        ErrorCode::Owner => GitError::NotYours(directory.to_owned()),
+        _ => GitError::Git(error),
+    })
+}
+
+fn commit<'r>(repository: &'r Repository, name: &str) -> Result<git2::Commit<'r>, GitError> {
+    let no_revision = |_| GitError::NoRevision(name.to_owned());
+    repository.revparse_single(name).map_err(no_revision)?.peel_to_commit().map_err(no_revision)
+}
+
+/// What changed between the merge base of a revision with another, and that other: the work tree with its untracked files
+/// where `until` is `None`, which is based on HEAD.
+pub fn changes(directory: &Path, since: &str, until: Option<&str>) -> Result<Changes, GitError> {
+    let repository = discover(directory)?;
+    let since = commit(&repository, since)?;
+    let head = commit(&repository, until.unwrap_or("HEAD"))?;
+    // Histories without a common commit, as in a shallow clone, are compared as they are.
+    let base = repository.merge_base(since.id(), head.id()).unwrap_or(since.id());
+    let old = repository.find_commit(base)?.tree()?;
+    let mut options = git2::DiffOptions::new();
+    options.include_untracked(true).recurse_untracked_dirs(true).include_typechange(true);
+    let diff = match until {
+        Some(_) => repository.diff_tree_to_tree(Some(&old), Some(&head.tree()?), Some(&mut options))?,
+        None => repository.diff_tree_to_workdir_with_index(Some(&old), Some(&mut options))?,
+    };
+    let sides = diff.deltas().flat_map(|delta| {
+        let path = |file: git2::DiffFile<'_>| file.path().and_then(Path::to_str).map(str::to_owned);
+        [path(delta.old_file()), path(delta.new_file())]
+    });
+    let paths = sides.flatten().map(|path| path.replace('\\', "/")).collect();
+    Ok(Changes { base: base.to_string(), paths })
+}
+
+/// The branch that merge requests go to, by its usual names; `None` where there is none of them.
+pub fn default_branch(directory: &Path) -> Option<String> {
+    let repository = discover(directory).ok()?;
+    let head = repository.find_reference("refs/remotes/origin/HEAD").ok();
+    let named = head.and_then(|head| head.symbolic_target().ok().flatten().map(str::to_owned));
+    let known = ["refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master"];
+    let mut names = named.into_iter().chain(known.into_iter().map(str::to_owned));
+    names.find(|name| repository.find_reference(name).is_ok())
 }
 
 /// The kind behind Git's file mode.

@@ -130,6 +130,16 @@ pub struct SourceFile {
     pub path: Arc<str>,
     /// The whole text.
     pub text: Arc<str>,
+    /// Where it stands, if it is a value within another file.
+    within: Option<Within>,
+}
+
+/// Where a text stands in the file that holds it as a value.
+#[derive(Debug)]
+struct Within {
+    file: FileId,
+    /// The offset in that file at which each line of the text begins; one alone where the lines are not the same.
+    lines: Vec<u32>,
 }
 
 /// All texts that a run has read, so that a span can be shown with its line.
@@ -158,8 +168,32 @@ impl SourceMap {
     /// Takes a text in and gives it an id. The same path may occur twice, as two revisions of a file.
     pub fn add(&mut self, path: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> FileId {
         let id = self.next();
-        self.files.push(SourceFile { path: path.into(), text: text.into() });
+        self.files.push(SourceFile { path: path.into(), text: text.into(), within: None });
         id
+    }
+
+    /// Takes in a text that is the value at an offset of a file. [`SourceMap::outermost`] leads back there.
+    pub fn add_within(&mut self, file: FileId, offset: u32, text: &str) -> FileId {
+        let id = self.next();
+        let (outer, outer_offset) = self.outermost(file, offset);
+        let holder = self.file(outer);
+        let path = holder.path.clone();
+        let lines = lines_within(&holder.text, outer_offset, text);
+        self.files.push(SourceFile { path, text: text.into(), within: Some(Within { file: outer, lines }) });
+        id
+    }
+
+    /// The place in a file of its own that a place in a text within it has.
+    pub fn outermost(&self, file: FileId, offset: u32) -> (FileId, u32) {
+        let source = self.file(file);
+        let Some(within) = &source.within else { return (file, offset) };
+        let before = source.text.get(..offset as usize).unwrap_or(&source.text);
+        let line = before.bytes().filter(|byte| *byte == b'\n').count();
+        let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
+        match (within.lines.len(), within.lines.get(line)) {
+            (2.., Some(start)) => (within.file, start + u32::try_from(column).unwrap_or(0)),
+            _ => (within.file, within.lines.first().copied().unwrap_or(0)),
+        }
     }
 
     /// The id that the next file will get.
@@ -172,13 +206,15 @@ impl SourceMap {
         &self.files[(id.0 - self.first) as usize]
     }
 
-    /// Every file with its text, in the order in which they were read.
+    /// Every file with its text, in the order in which they were read; texts within others are part of those.
     pub fn all(&self) -> impl Iterator<Item = (FileId, &str)> {
-        self.files.iter().zip(self.first..).map(|(file, id)| (FileId(id), &*file.text))
+        let files = self.files.iter().zip(self.first..).filter(|(file, _)| file.within.is_none());
+        files.map(|(file, id)| (FileId(id), &*file.text))
     }
 
     /// Line and column of a byte offset.
     pub fn position(&self, file: FileId, offset: u32) -> Position {
+        let (file, offset) = self.outermost(file, offset);
         position_in(&self.file(file).text, offset as usize)
     }
 
@@ -186,6 +222,44 @@ impl SourceMap {
     pub fn text(&self, span: Span) -> &str {
         self.file(span.file).text.get(span.range()).unwrap_or_default()
     }
+}
+
+/// The offsets in a file at which the lines of a value begin. Only a literal text (`|`) has the same lines as its value.
+fn lines_within(holder: &str, offset: u32, text: &str) -> Vec<u32> {
+    let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    let start = offset as usize;
+    let rest = holder.get(start..).unwrap_or_default();
+    let body = if rest.starts_with('|') {
+        rest.find('\n').map(|header| start + header + 1)
+    } else {
+        // Readers take the first character of a literal text for its place.
+        let line = holder[..start.min(holder.len())].rfind('\n').map_or(0, |at| at + 1);
+        let before = holder[..line].trim_end().rsplit('\n').next().unwrap_or_default();
+        let header = before.split(" #").next().unwrap_or_default().trim_end().trim_end_matches(['-', '+']);
+        let header = header.trim_end_matches(|char: char| char.is_ascii_digit());
+        (header.ends_with('|') && holder[line..start.min(holder.len())].trim().is_empty()).then_some(line)
+    };
+    let Some(body) = body else { return vec![offset] };
+    let blank = |line: &str| line.trim().is_empty();
+    let mut at = body;
+    let (mut indent, mut left, mut starts) = (None, text.lines().count().max(1), Vec::new());
+    for line in holder[body..].split_inclusive('\n') {
+        let here = at;
+        at += line.len();
+        // Some readers cut empty lines off the value before they read it.
+        if indent.is_none() && blank(line) && !text.starts_with('\n') {
+            continue;
+        }
+        if !blank(line) && indent.is_none() {
+            indent = Some(line.len() - line.trim_start().len());
+        }
+        starts.push(number(here + indent.unwrap_or(0).min(line.trim_end_matches(['\n', '\r']).len())));
+        left -= 1;
+        if left == 0 {
+            break;
+        }
+    }
+    starts
 }
 
 /// How spans move when a map is absorbed by the one it continued.
@@ -230,6 +304,17 @@ mod tests {
         assert_eq!(sources.text(moved_left.apply(spans[0])), "2");
         assert_eq!(sources.text(moved_right.apply(spans[1])), "3");
         assert_eq!(sources.text(moved_right.apply(Span { file: first, start: 0, end: 1 })), "1");
+    }
+
+    #[test]
+    fn a_text_within_a_file_has_its_places_there() {
+        let mut sources = SourceMap::default();
+        let file = sources.add("k.yaml", "patches:\n- patch: |\n\n    - op: add\n      path: /é\n- patch: '[{}]'\n");
+        let literal = sources.add_within(file, 18, "- op: add\n  path: /é\n");
+        assert_eq!(sources.position(literal, 12), Position { line: 5, column: 7 });
+        let quoted = sources.add_within(file, sources.file(file).text.find('\'').map_or(0, |at| at as u32), "[{}]");
+        assert_eq!(sources.position(quoted, 2), Position { line: 6, column: 10 });
+        assert_eq!(sources.all().count(), 1);
     }
 
     #[test]

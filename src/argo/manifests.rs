@@ -1,19 +1,30 @@
 //! Manifests as Argo CD reads them from a directory of plain YAML or JSON: documents, and the items of lists.
 
+use crate::argo::diags::codes;
 use crate::diag::Diagnostic;
 use crate::source::{FileId, Origin, Span};
 use crate::yaml::data::{Content, Datum};
 use crate::yaml::load;
 
-/// The codes of this stage.
-pub mod codes {
-    crate::diag::codes! {
-        MANIFEST = "load/manifest", "A file of manifests must hold Kubernetes objects: YAML or JSON documents, each with apiVersion, kind and a name.";
+/// The objects of a text, each with a name; empty documents are none.
+pub fn manifests(text: &str, file: FileId, path: &str) -> Result<Vec<Datum>, Box<Diagnostic>> {
+    let objects = unnamed_manifests(text, file, path)?;
+    let has_name = |object: &&Datum| {
+        let meta = object.get("metadata");
+        meta.is_some_and(|meta| !meta.text_of("name").is_empty() || !meta.text_of("generateName").is_empty())
+    };
+    match objects.iter().find(|object| !has_name(object)) {
+        None => Ok(objects),
+        Some(object) => {
+            let message = format!("a {} of `{path}` has no name", object.text_of("kind"));
+            let diagnostic = Diagnostic::error(&codes::MANIFEST, message);
+            Err(Box::new(diagnostic.at(place(object.origin), "this object".to_owned())))
+        }
     }
 }
 
-/// The objects of a text; empty documents are none.
-pub fn manifests(text: &str, file: FileId, path: &str) -> Result<Vec<Datum>, Box<Diagnostic>> {
+/// The objects of a text, with names or without, for whoever judges that by itself.
+pub fn unnamed_manifests(text: &str, file: FileId, path: &str) -> Result<Vec<Datum>, Box<Diagnostic>> {
     let wrong = |message: String, span: Span, label: &str| {
         Box::new(Diagnostic::error(&codes::MANIFEST, message).at(span, label.to_owned()))
     };
@@ -35,10 +46,6 @@ pub fn manifests(text: &str, file: FileId, path: &str) -> Result<Vec<Datum>, Box
         {
             open.extend(items.into_iter().rev().filter(|item| !item.is_empty()));
             continue;
-        }
-        let meta = object.get("metadata");
-        if meta.is_none_or(|meta| meta.text_of("name").is_empty() && meta.text_of("generateName").is_empty()) {
-            return Err(wrong(format!("a {kind} of `{path}` has no name"), at, "this object"));
         }
         objects.push(object);
     }

@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use crate::argo::waves::{HOOK, SYNC_OPTIONS, WAVE};
 use crate::kube::{cluster_scoped_since, group_version};
 use crate::yaml::data::Datum;
 use crate::yaml::print::{Printed, typed};
@@ -82,9 +83,6 @@ pub struct Sync<'a> {
     pub prune_last: bool,
 }
 
-const WAVE: &str = "argocd.argoproj.io/sync-wave";
-const HOOK: &str = "argocd.argoproj.io/hook";
-const OPTIONS: &str = "argocd.argoproj.io/sync-options";
 const HELM_HOOK: &str = "helm.sh/hook";
 const HELM_WEIGHT: &str = "helm.sh/hook-weight";
 
@@ -259,7 +257,7 @@ impl<'a> Meta<'a> {
     }
 
     fn has_option(&self, option: &str) -> bool {
-        self.list(OPTIONS).contains(&option)
+        self.list(SYNC_OPTIONS).contains(&option)
     }
 
     /// The types of hook it has, Helm's only where there is none of Argo CD's; `Skip` is `None`.
@@ -341,7 +339,7 @@ impl<'a> Meta<'a> {
 }
 
 /// A decimal number as Go's `strconv.Atoi` reads one: a sign, digits, 64 bits.
-fn atoi(text: &str) -> Option<i64> {
+pub(super) fn atoi(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     if is_number { text.strip_prefix('+').unwrap_or(text).parse().ok() } else { None }

@@ -7,6 +7,7 @@ mod check;
 pub(crate) mod diags;
 mod load;
 mod platform;
+mod policies;
 mod schema;
 mod service;
 
@@ -15,9 +16,10 @@ pub use diags::codes;
 pub(crate) use diags::formats::is_git_url;
 pub use load::{Setting, kustomize_version, load};
 pub use platform::{
-    Backup, Bounds, Cluster, Dapr, Databases, Domain, Elasticsearch, Engine, Environment, Excuse, Flags, Freeze,
-    Legacy, Platform, Policies, Redis, Resources, Secrets, Store, Suppression, Waves,
+    Backup, Bounds, Cluster, Dapr, Databases, Domain, Elasticsearch, Engine, Environment, Flags, Freeze, Legacy,
+    Platform, Redis, Resources, Secrets, Store, Waves,
 };
+pub use policies::{Excuse, Policies, Suppression};
 pub use schema::{PLATFORM_SCHEMA, SERVICE_SCHEMA, judge};
 pub use service::{
     Consumed, Egress, Extra, Ingress, Lifetime, Ports, Probe, Secret, Service, ServiceStore, Variation, Waiver,
@@ -71,6 +73,15 @@ impl Catalog {
     /// The service of a name.
     pub fn service(&self, name: &str) -> Option<&Entry> {
         self.index.get(name).and_then(|at| self.services.get(*at))
+    }
+
+    /// Whether an environment that the catalog names serves customers: releases go there, its pods are spread over nodes,
+    /// or its name says so.
+    pub fn is_production(&self, environment: &str) -> bool {
+        let Some(own) = self.platform.environments.get(environment) else { return false };
+        let is_released = self.platform.release.environment.as_ref().is_some_and(|name| name.value == environment);
+        let is_named = environment.split(['-', '_']).any(|word| matches!(word, "production" | "prod" | "live" | "prd"));
+        is_released || own.highly_available || is_named
     }
 
     /// Takes a service in; the first of a name is the one that is found.

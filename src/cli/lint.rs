@@ -1,100 +1,489 @@
 //! `gitopsctl lint`.
 
-use std::io::Read;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::cli::build::release;
+use crate::catalog::{self, Catalog, PLATFORM_FILE};
+use crate::cli::build::{Version, release};
 use crate::cli::helm::{self, Program};
 use crate::cli::place::Place;
+use crate::cli::policies;
 use crate::cli::terminal::{Failure, Terminal};
 use crate::cli::{EXIT_CODES, Exit};
-use crate::diag::Severity;
+use crate::diag::{Diagnostic, Diagnostics, Outcome, Severity};
+use crate::git;
 use crate::kustomize::Options;
-use crate::pipeline::lint::{self, Rules, Target};
-use crate::policy::{self, Flags};
-use crate::tree::Tree;
+use crate::pipeline::baseline;
+use crate::pipeline::gather::{self, Gathered, Target};
+use crate::pipeline::lint::{self, Rules};
+use crate::policy::{Flags, Policybook, codes};
+use crate::report::{self, Format, Output};
+use crate::source::SourceMap;
+use crate::tree::{self, Tree};
 
 /// Judge what Argo CD will apply, and point at the line to edit
+///
+/// Finds the overlays and Applications of a repository by itself, builds them, and judges the result by policies. Each
+/// finding is at the line of the base, patch or kustomization to edit, once for all environments it shows in.
+/// `gitopsctl policy list` has all policies, `gitopsctl explain ID` says why and what to do.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct Lint {
-    /// A directory with a kustomization or above several, a file or a directory of manifests, or `-`
+    /// A directory with a kustomization or above several, a file or a directory of manifests, or - for standard input
     #[arg(value_name = "TARGET", default_value = ".")]
     target: PathBuf,
-    /// Only these policies, whether they are on or not: ids, aliases or categories
+    /// How to print, or where to: human, json, sarif, junit, github, gitlab, markdown; more than once for several
+    #[arg(long = "format", value_name = "FORMAT[=FILE]")]
+    formats: Vec<Output>,
+    /// Findings of this severity and worse make the exit code 1
+    #[arg(long, value_name = "SEVERITY", default_value = "error")]
+    fail_on: Level,
+    /// Only these policies, whether they are on or not: ids, aliases or categories, separated by commas
     #[arg(long, value_name = "POLICY", value_delimiter = ',')]
     only: Vec<String>,
-    /// Set of policies
+    /// These policies too
+    #[arg(long, value_name = "POLICY", value_delimiter = ',')]
+    enable: Vec<String>,
+    /// Not these policies
+    #[arg(long, value_name = "POLICY", value_delimiter = ',')]
+    disable: Vec<String>,
+    /// Another severity for a policy
+    #[arg(long, value_name = "POLICY=SEVERITY", value_parser = severity)]
+    severity: Vec<(String, Severity)>,
+    /// Set of policies: recommended, strict, kube-linter, kube-score, polaris, none [default: the setting of the
+    /// repository, else recommended]
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
+    /// Show what is suppressed too
+    #[arg(short, long)]
+    verbose: bool,
+    /// Only what the changes since this revision's merge base can affect
+    #[arg(long, value_name = "REV")]
+    since: Option<String>,
+    /// Only what was not found at the merge base with the revision of --since, or with the default branch
+    #[arg(long)]
+    new_only: bool,
+    /// Take settings, waivers, suppressions and baseline from this revision, so that a merge request cannot switch off its
+    /// own gate
+    #[arg(long, value_name = "REV")]
+    config_from: Option<String>,
+    /// File of findings that were there before [default: the setting `policies.baseline`]
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Write all that is found to this baseline file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["fix", "diff", "since", "new_only"])]
+    write_baseline: Option<PathBuf>,
+    /// Mend what policies know how to mend, in the source files
+    #[arg(long, conflicts_with = "rev")]
+    fix: bool,
+    /// Show what --fix would change, and change nothing
+    #[arg(long)]
+    diff: bool,
     /// Read this commit, branch or tag from the object store instead of the files on disk
     #[arg(long, value_name = "REV")]
     rev: Option<String>,
+    /// Which release of Kustomize to reproduce [default: `kustomizeVersion` of gitopsctl.yaml, else 5.8.1]
+    #[arg(long, value_name = "VERSION")]
+    kustomize_version: Option<Version>,
     #[command(flatten)]
     helm: helm::Flags,
 }
 
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Level {
+    /// It will fail, or breaks a rule of the platform
+    Error,
+    /// Probably not what was meant
+    Warning,
+    /// Worth knowing
+    Info,
+}
+
+impl From<Level> for Severity {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Error => Self::Error,
+            Level::Warning => Self::Warning,
+            Level::Info => Self::Info,
+        }
+    }
+}
+
+fn severity(text: &str) -> Result<(String, Severity), String> {
+    let (policy, level) = text.split_once('=').ok_or("write POLICY=SEVERITY")?;
+    let level = <Level as clap::ValueEnum>::from_str(level, false)
+        .map_err(|_| format!("`{level}` is no severity: error, warning or info"))?;
+    Ok((policy.to_owned(), level.into()))
+}
+
+/// The place of a target, and what it is.
+struct Reading {
+    place: Place,
+    home: Tree,
+    target: Target,
+    /// The URL that the repository was cloned from.
+    origin: Option<String>,
+}
+
 impl Lint {
-    pub(super) fn run(self, directory: &Path, terminal: &mut Terminal) -> Result<Exit, Failure> {
-        let book = policy::built_in().map_err(|fault| Failure::told(Exit::Input, fault.message.clone()))?;
-        let flags = Flags { profile: self.profile.clone(), only: self.only.clone(), ..Flags::default() };
+    pub(super) fn run(mut self, directory: &Path, terminal: &mut Terminal) -> Result<Exit, Failure> {
+        if self.formats.is_empty() {
+            self.formats.push(Output { format: Format::Human, path: None });
+        }
+        if let Some(clash) = report::clash(&self.formats) {
+            return Err(Failure::told(Exit::Usage, clash));
+        }
+        let text = self.standard_input()?;
+        let read = self.read(directory, self.rev.as_deref(), text.as_deref())?;
+        let (book, faults) = policies::book(&read.home)?;
+        if terminal.report(&faults.1, &faults.0) {
+            return Ok(Exit::Input);
+        }
+        let flags = self.flags(&book)?;
+        let changes = self.changes(directory)?;
+        let trusted = self.trusted(directory)?;
+        let mut gathered = self.gather(&read, terminal)?;
+        let settings = trusted.as_ref().map_or(gathered.catalog.as_ref(), |trusted| trusted.catalog.as_ref());
+        let known = self.known(directory, settings, trusted.as_ref())?;
+        let changed =
+            changes.as_ref().filter(|_| self.since.is_some()).map(|changes| within(&read, directory, changes));
+        let trusts = |path: &str, line: &str| trusted.as_ref().is_none_or(|trusted| trusted.has(path, line));
+        let today = today();
+        let mut rules = Rules {
+            book: &book,
+            flags: &flags,
+            settings: trusted.as_ref().and_then(|trusted| trusted.catalog.as_ref()),
+            today: &today,
+            trusts: &trusts,
+            baseline: known.as_ref(),
+            changed: changed.as_ref(),
+        };
+        let mut outcome = lint::judge(&mut gathered, &rules);
+        read.place.is_whole()?;
+        if let (true, Some(changes)) = (self.new_only, &changes) {
+            let before = self.read(directory, Some(&changes.base), text.as_deref());
+            if let Ok(before) = before {
+                let mut old = self.gather(&before, terminal)?;
+                rules.changed = None;
+                let found = lint::judge(&mut old, &rules);
+                before.place.is_whole()?;
+                baseline::drop_known(&mut outcome, &baseline::counts(&found));
+            }
+        }
+        if let Some(path) = &self.write_baseline {
+            let text = baseline::text(&outcome, &gathered.sources);
+            std::fs::write(directory.join(path), text)?;
+            let count = outcome.findings.iter().filter(|finding| finding.is_open()).count();
+            terminal.say(&format!("wrote {} to {}", report::counted(count, "finding"), path.display()));
+            return Ok(if has_faults(&gathered) { Exit::Input } else { Exit::Fine });
+        }
+        if self.fix || self.diff {
+            self.mend(&read, &book, &gathered, &outcome, terminal)?;
+        }
+        let is_empty = outcome.objects == 0 && outcome.excused.is_empty() && !has_faults(&gathered);
+        let is_untouched = changed.is_some() && outcome.overlays == 0;
+        if is_empty && !is_untouched && outcome.findings.is_empty() {
+            let message = format!("there is nothing to check in `{}`", self.target.display());
+            gathered.diagnostics.push(Diagnostic::error(&codes::NOTHING, message));
+            outcome.findings.extend(gathered.diagnostics.iter().map(lint::as_finding));
+        }
+        self.print(directory, &gathered.sources, &outcome, terminal)?;
+        if is_untouched && !has_faults(&gathered) {
+            terminal.say("the changes affect no overlay");
+        }
+        let fails = outcome.findings.iter().any(|item| item.is_open() && item.severity >= self.fail_on.into());
+        let exit = match (has_faults(&gathered), fails) {
+            (true, _) => Exit::Input,
+            (false, true) => Exit::Findings,
+            (false, false) => Exit::Fine,
+        };
+        // The process ends here: taking a large build apart node by node would take a tenth of its time.
+        std::mem::forget((gathered, outcome));
+        Ok(exit)
+    }
+
+    fn standard_input(&self) -> Result<Option<String>, Failure> {
+        if self.target != Path::new("-") {
+            return Ok(None);
+        }
+        if self.rev.is_some() || self.since.is_some() || self.new_only || self.fix {
+            let message = "`-` is read once, and from no revision";
+            return Err(Failure::told(Exit::Usage, message).with_help("name a file"));
+        }
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(|error| Failure::told(Exit::Input, format!("standard input cannot be read: {error}")))?;
+        Ok(Some(text))
+    }
+
+    fn read(&self, directory: &Path, revision: Option<&str>, text: Option<&str>) -> Result<Reading, Failure> {
+        let path = if text.is_some() { Path::new(".") } else { &self.target };
+        let place = Place::of(directory, path, revision)?.at_top();
+        let target = match text {
+            Some(text) => Target::Text("-".to_owned(), text.to_owned()),
+            None if place.is_file() => Target::File(place.directory.clone()),
+            None => Target::Directory(place.directory.clone()),
+        };
+        let home = place.home(directory, revision)?;
+        let origin = git::facts(directory).and_then(|facts| facts.origin);
+        Ok(Reading { place, home, target, origin })
+    }
+
+    fn flags(&self, book: &Policybook) -> Result<Flags, Failure> {
+        let flags = Flags {
+            profile: self.profile.clone(),
+            only: self.only.clone(),
+            enable: self.enable.clone(),
+            disable: self.disable.clone(),
+            severity: self.severity.clone(),
+        };
         if let Some((word, near)) = book.unknown(&flags) {
             let failure = Failure::told(Exit::Usage, format!("there is no policy `{word}`"));
             return Err(match near {
                 Some(near) => failure.with_help(format!("did you mean `{near}`?")),
-                None => failure,
+                None => failure.with_help("`gitopsctl policy list` has all of them"),
             });
         }
-        let is_stdin = self.target == Path::new("-");
-        let path = if is_stdin { Path::new(".") } else { &self.target };
-        let place = Place::of(directory, path, self.rev.as_deref())?;
-        let target = if is_stdin {
-            let mut text = String::new();
-            std::io::stdin()
-                .read_to_string(&mut text)
-                .map_err(|error| Failure::told(Exit::Input, format!("standard input cannot be read: {error}")))?;
-            Target::Text("-".to_owned(), text)
-        } else if place.is_file() {
-            Target::File(place.directory.clone())
-        } else {
-            Target::Directory(place.directory.clone())
-        };
-        let home = match self.rev {
-            None => Tree::directory(format!("/{}", place.repository)),
-            Some(_) => Place::of(directory, path, self.rev.as_deref())?.tree,
-        };
-        let options = Options { release: release(&place, None)?, ..Options::default() };
-        let from = lint::Place { tree: &place.tree, repository: &place.repository, home: &home, options };
-        let program = Program::new(&self.helm, &place.tree);
-        let mut gathered = lint::gather(&from, &target, program.helm());
-        place.is_whole()?;
-        let rules = Rules {
-            book: &book,
-            flags: &flags,
-            settings: None,
-            today: "",
-            trusts: &|_, _| true,
-            baseline: None,
-            changed: None,
-        };
-        let outcome = lint::judge(&mut gathered, &rules);
-        for finding in &outcome.findings {
-            let place = finding.labels.first().map(|label| {
-                let file = gathered.sources.file(label.span.file);
-                let at = gathered.sources.position(label.span.file, label.span.start);
-                format!("{}:{}:{}", file.path, at.line, at.column)
-            });
-            terminal.print(&format!(
-                "{:?} {} {} {}\n",
-                finding.severity,
-                finding.rule.id,
-                finding.message,
-                place.unwrap_or_default()
-            ))?;
+        if let Some(name) = self.profile.as_ref().filter(|name| !book.has_profile(name)) {
+            let failure = Failure::told(Exit::Usage, format!("there is no profile `{name}`"));
+            return Err(failure.with_help(format!("use {}", book.profiles().join(", "))));
         }
-        terminal.say(&format!("{} objects in {} overlays", outcome.objects, outcome.overlays));
-        Ok(if outcome.count(Severity::Error) > 0 { Exit::Findings } else { Exit::Fine })
+        Ok(flags)
     }
+
+    fn changes(&self, directory: &Path) -> Result<Option<git::Changes>, Failure> {
+        if self.since.is_none() && !self.new_only {
+            return Ok(None);
+        }
+        let start = Place::of(directory, &self.target, self.rev.as_deref()).map(|_| directory.to_owned())?;
+        let since = self.since.clone().or_else(|| git::default_branch(&start));
+        let Some(since) = since else {
+            let failure = Failure::told(Exit::Usage, "the repository has no default branch to hold this against");
+            return Err(failure.with_help("name a revision with --since"));
+        };
+        let start = start.join(if self.rev.is_some() { Path::new(".") } else { &self.target });
+        let start = if start.is_file() { start.parent().unwrap_or(directory).to_owned() } else { start };
+        git::changes(&start, &since, self.rev.as_deref()).map(Some).map_err(|error| {
+            let exit = match error {
+                git::GitError::NoRepository(_) | git::GitError::NoRevision(_) => Exit::Usage,
+                _ => Exit::Environment,
+            };
+            Failure::told(exit, error.to_string())
+        })
+    }
+
+    fn trusted(&self, directory: &Path) -> Result<Option<Trusted>, Failure> {
+        let Some(revision) = &self.config_from else { return Ok(None) };
+        let place = Place::of(directory, Path::new("."), Some(revision))?;
+        let below = place.directory.clone();
+        let home = place.home(directory, Some(revision))?;
+        let mut trusted = Trusted { tree: home, sources: SourceMap::default(), catalog: None };
+        if trusted.tree.has_file(PLATFORM_FILE) {
+            let mut diagnostics = Diagnostics::default();
+            trusted.catalog = catalog::load(&trusted.tree, &mut trusted.sources, &mut diagnostics);
+        } else if !below.is_empty() {
+            return Ok(Some(trusted));
+        }
+        Ok(Some(trusted))
+    }
+
+    fn gather(&self, read: &Reading, terminal: &Terminal) -> Result<Gathered, Failure> {
+        let place = &read.place;
+        let options = Options { release: release(place, self.kustomize_version)?, ..Options::default() };
+        let from = gather::Place {
+            tree: &place.tree,
+            repository: &place.repository,
+            home: &read.home,
+            options,
+            origin: read.origin.as_deref(),
+        };
+        let program = Program::new(&self.helm, &place.tree);
+        let progress = Progress::new(terminal);
+        let gathered = gather::gather(&from, &read.target, program.helm(), &|total| progress.step(total));
+        progress.clear();
+        Ok(gathered)
+    }
+
+    /// What was there before, by the baseline file.
+    fn known(
+        &self,
+        directory: &Path,
+        settings: Option<&Catalog>,
+        trusted: Option<&Trusted>,
+    ) -> Result<Option<BTreeMap<String, usize>>, Failure> {
+        let set = settings.and_then(|catalog| catalog.platform.policies.baseline.as_ref());
+        let (shown, text) = match (&self.baseline, set, trusted) {
+            (None, None, _) => return Ok(None),
+            (Some(path), ..) => {
+                let text = std::fs::read_to_string(directory.join(path)).map_err(|error| {
+                    Failure::told(Exit::Input, format!("the baseline `{}` cannot be read: {error}", path.display()))
+                })?;
+                (path.display().to_string(), text)
+            }
+            (None, Some(path), trusted) => {
+                let own;
+                let tree = match trusted {
+                    Some(trusted) => &trusted.tree,
+                    None => {
+                        own = Tree::directory(super::root_of(directory)?);
+                        &own
+                    }
+                };
+                let missing = || Failure::told(Exit::Input, format!("there is no baseline `{}`", path.value));
+                (path.value.clone(), tree.text(path).ok().flatten().ok_or_else(missing)?.to_string())
+            }
+        };
+        let counts = baseline::read(&text).map_err(|why| {
+            let failure = Failure::told(Exit::Input, format!("the baseline `{shown}` cannot be used: {why}"));
+            failure.with_help("`gitopsctl lint --write-baseline FILE` writes one")
+        })?;
+        Ok(Some(counts))
+    }
+
+    /// Mends what can be mended, or shows it.
+    fn mend(
+        &self,
+        read: &Reading,
+        book: &Policybook,
+        gathered: &Gathered,
+        outcome: &Outcome,
+        terminal: &mut Terminal,
+    ) -> Result<(), Failure> {
+        let fixes = lint::fixes(&read.home, book, gathered, outcome);
+        for change in &fixes.changes {
+            if self.diff || !self.fix {
+                terminal.print_diff(&super::render::diff(change))?;
+            }
+        }
+        for left in &fixes.left {
+            terminal.say(left);
+        }
+        if self.fix && !self.diff {
+            let root = read.home.root().unwrap_or(Path::new("."));
+            tree::write(root, &fixes.changes)
+                .map_err(|error| Failure::told(Exit::Environment, format!("cannot write: {error}")))?;
+            let files = report::counted(fixes.changes.len(), "file");
+            terminal.say(&format!("mended {} in {files}", report::counted(fixes.mended, "finding")));
+        }
+        Ok(())
+    }
+
+    fn print(
+        &self,
+        directory: &Path,
+        sources: &SourceMap,
+        outcome: &Outcome,
+        terminal: &mut Terminal,
+    ) -> Result<(), Failure> {
+        for output in &self.formats {
+            let options = report::Options {
+                colour: output.path.is_none() && terminal.is_coloured(),
+                verbose: self.verbose,
+                fail_on: self.fail_on.into(),
+            };
+            let text = report::render(output.format, outcome, sources, options);
+            match &output.path {
+                None if output.format == Format::Human => terminal.print(&text)?,
+                None => terminal.print_raw([&*text])?,
+                Some(path) => std::fs::write(directory.join(path), text).map_err(|error| {
+                    Failure::told(Exit::Environment, format!("`{path}` cannot be written: {error}"))
+                })?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn has_faults(gathered: &Gathered) -> bool {
+    gathered.diagnostics.has_errors()
+}
+
+/// The changed paths as they are below the root of the settings, which need not be the top of the Git repository.
+fn within(read: &Reading, directory: &Path, changes: &git::Changes) -> BTreeSet<String> {
+    let top = directory.canonicalize().ok().and_then(|start| git::top(&start).map(Path::to_owned));
+    let root = read.home.root().and_then(|root| root.canonicalize().ok());
+    let prefix = match (top, root) {
+        (Some(top), Some(root)) => root.strip_prefix(&top).map(|below| below.to_string_lossy().into_owned()).ok(),
+        _ => None,
+    };
+    let prefix = prefix.filter(|prefix| !prefix.is_empty()).map(|prefix| format!("{prefix}/")).unwrap_or_default();
+    changes.paths.iter().filter_map(|path| path.strip_prefix(&prefix)).map(str::to_owned).collect()
+}
+
+/// A revision whose settings and suppressions count.
+struct Trusted {
+    tree: Tree,
+    sources: SourceMap,
+    catalog: Option<Catalog>,
+}
+
+impl Trusted {
+    /// Whether a file has a line there too.
+    fn has(&self, path: &str, line: &str) -> bool {
+        let text = self.tree.text(path).ok().flatten().unwrap_or_default();
+        text.lines().any(|known| known.trim() == line.trim())
+    }
+}
+
+/// Says on a terminal how far a long run is.
+struct Progress {
+    shown: bool,
+    start: Instant,
+    done: AtomicUsize,
+    last: AtomicUsize,
+}
+
+/// A run that takes less says nothing.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Progress {
+    fn new(terminal: &Terminal) -> Self {
+        Self {
+            shown: terminal.is_watched(),
+            start: Instant::now(),
+            done: AtomicUsize::new(0),
+            last: AtomicUsize::new(0),
+        }
+    }
+
+    fn step(&self, total: usize) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        let elapsed = self.start.elapsed();
+        if !self.shown || elapsed < PATIENCE {
+            return;
+        }
+        let tick = usize::try_from(elapsed.as_millis() / 100).unwrap_or(0);
+        if self.last.swap(tick, Ordering::Relaxed) != tick {
+            Terminal::progress(&format!("built {done} of {total} overlays"));
+        }
+    }
+
+    fn clear(&self) {
+        if self.last.load(Ordering::Relaxed) > 0 {
+            Terminal::progress("");
+        }
+    }
+}
+
+/// The day, `YYYY-MM-DD`, in UTC.
+fn today() -> String {
+    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |past| past.as_secs());
+    // Howard Hinnant's algorithm from days since 1970 to a date, for days after that.
+    let days = seconds / 86_400 + 719_468;
+    let era = days / 146_097;
+    let day_of_era = days % 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
 }

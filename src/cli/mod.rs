@@ -14,6 +14,7 @@ mod list;
 mod man;
 mod new;
 mod place;
+mod policies;
 mod policy;
 mod render;
 mod schema;
@@ -88,7 +89,7 @@ enum Format {
 enum Exit {
     /// All is well.
     Fine = 0,
-    /// A difference was found by `--check`.
+    /// `lint` found something, or `--check` a difference.
     Findings = 1,
     /// The arguments are wrong, or do not say which service or environment.
     Usage = 2,
@@ -99,8 +100,8 @@ enum Exit {
 }
 
 /// The exit codes, as `--help` shows them.
-const EXIT_CODES: &str = "Exit codes: 0 fine · 1 a difference was found by --check · 2 usage · 3 the input does not load, \
-                          render or build · 4 the disk or Git refused · 101 a bug";
+const EXIT_CODES: &str = "Exit codes: 0 fine · 1 findings, or a difference that --check found · 2 usage · 3 the input does \
+                          not load, render or build, or there is nothing to check · 4 the disk or Git refused · 101 a bug";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -130,7 +131,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Lint(command) => command.run(directory, &mut terminal),
         Command::Policy(command) => command.run(directory, &mut terminal),
         Command::Waves(command) => command.run(directory, &mut terminal),
-        Command::Explain(command) => command.run(&mut terminal),
+        Command::Explain(command) => command.run(directory, &mut terminal),
         Command::Schema(command) => command.run(&mut terminal),
         Command::Completions(command) => command.run(&mut terminal),
         Command::Man(command) => command.run(&mut terminal),

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::catalog::PLATFORM_FILE;
 use crate::cli::Exit;
 use crate::cli::helm::Program;
 use crate::cli::root_of;
 use crate::cli::terminal::Failure;
-use crate::git::{GitError, Revision};
+use crate::git::{self, GitError, Revision};
 use crate::kustomize::{Options, Session};
 use crate::source::SourceMap;
 use crate::tree::{Tree, normal};
@@ -81,6 +82,31 @@ impl Place {
             return Err(Failure::told(Exit::Input, message));
         }
         Ok(place)
+    }
+
+    /// The same place in the repository around it, which begins at the nearest gitopsctl.yaml, else at the top of Git's: what
+    /// Applications name, and what others refer to, may lie anywhere in it.
+    pub(super) fn at_top(mut self) -> Self {
+        if self.tree.root().is_none() {
+            return self;
+        }
+        let start = Path::new("/").join(&self.directory);
+        let has_platform = |folder: &&Path| folder.join(PLATFORM_FILE).is_file();
+        let top = git::top(&start);
+        let around = start.ancestors().take_while(|folder| top.is_none_or(|top| folder.starts_with(top)));
+        if let Some(found) = around.into_iter().find(has_platform).or(top) {
+            self.repository = inside(found);
+            self.base.clone_from(&self.repository);
+        }
+        self
+    }
+
+    /// The files from the top of the repository on.
+    pub(super) fn home(&self, directory: &Path, revision: Option<&str>) -> Result<Tree, Failure> {
+        match revision {
+            None => Ok(Tree::directory(Path::new("/").join(&self.repository))),
+            Some(_) => Ok(Self::of(directory, Path::new("."), revision)?.tree),
+        }
     }
 
     /// A session of builds in the tree.

@@ -9,6 +9,8 @@ use crate::diag::{Diagnostics, Severity};
 use crate::report;
 use crate::source::SourceMap;
 
+pub(super) use crate::report::counted;
+
 /// When to use colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Color {
@@ -156,6 +158,22 @@ impl Terminal {
         }
     }
 
+    /// Whether data goes out in colours.
+    pub(super) fn is_coloured(&self) -> bool {
+        self.colour_out
+    }
+
+    /// Whether somebody watches what happens.
+    #[allow(clippy::unused_self)] // what the terminal is asked of
+    pub(super) fn is_watched(&self) -> bool {
+        io::stderr().is_terminal()
+    }
+
+    /// Writes over the line that says how far a run is; an empty text takes it away.
+    pub(super) fn progress(text: &str) {
+        let _ = write!(io::stderr(), "\r\u{1b}[2K{text}"); // nobody is left to be told of a closed stderr
+    }
+
     /// Whether somebody is there to answer.
     pub(super) fn can_ask() -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
@@ -173,9 +191,4 @@ impl Terminal {
         let answer = line.trim();
         Ok(Some(if answer.is_empty() { default } else { answer }.to_owned()))
     }
-}
-
-/// `1 file`, `2 files`.
-pub(super) fn counted(count: usize, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }

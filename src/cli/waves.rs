@@ -7,15 +7,15 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::argo::{self, Action, Sync, Task};
-use crate::cli::build::{Builds, release, worth_telling};
-use crate::cli::helm::Flags;
+use crate::cli::build::{release, worth_telling};
+use crate::cli::helm::{Flags, Program};
 use crate::cli::place::Place;
 use crate::cli::terminal::{Failure, Terminal};
 use crate::cli::{EXIT_CODES, Exit, Format};
 use crate::diag::Diagnostics;
-use crate::kube::KUSTOMIZATIONS;
-use crate::kustomize::{self, Options};
-use crate::layout;
+use crate::git;
+use crate::kustomize::Options;
+use crate::pipeline::gather::{self, Target};
 use crate::source::SourceMap;
 use crate::yaml::data::Datum;
 
@@ -54,9 +54,27 @@ pub(super) struct Waves {
 
 /// Objects that are synced together.
 struct Unit {
+    /// The Application, where one is known.
+    name: Option<String>,
+    /// Its destination's namespace.
+    namespace: Option<String>,
+    environment: Option<String>,
+    /// Whether the Application prunes last.
+    prunes_last: bool,
     /// The overlay; `None` for plain manifests.
     path: Option<String>,
     objects: Vec<Datum>,
+}
+
+impl Unit {
+    fn plain(objects: Vec<Datum>) -> Self {
+        Self { name: None, namespace: None, environment: None, prunes_last: false, path: None, objects }
+    }
+
+    /// Whether two are the same part of a repository.
+    fn is_same(&self, other: &Self) -> bool {
+        (&self.name, &self.path) == (&other.name, &other.path)
+    }
 }
 
 impl Waves {
@@ -80,19 +98,21 @@ impl Waves {
             let message = "several overlays cannot be held against plain manifests";
             return Err(Failure::told(Exit::Usage, message).with_help("name one overlay"));
         }
-        for path in live.iter().filter(|live| !is_pair && !units.iter().any(|unit| unit.path == live.path)) {
+        for path in live.iter().filter(|live| !is_pair && !units.iter().any(|unit| unit.is_same(live))) {
             let path = path.path.as_deref().unwrap_or_default();
             terminal.say(&format!("`{path}` is only in what is live: whether it is pruned, its Application decides"));
         }
         let live_of = |unit: &Unit| -> Vec<&Datum> {
-            let partners = live.iter().filter(|live| is_pair || live.path == unit.path);
+            let partners = live.iter().filter(|live| is_pair || live.is_same(unit));
             partners.flat_map(|live| &live.objects).collect()
         };
         let mut applications = Vec::new();
         for unit in &units {
             let objects: Vec<&Datum> = unit.objects.iter().collect();
             let live = live_of(unit);
-            let sync = Sync { objects: &objects, live: &live, namespace: &self.namespace, prune_last: self.prune_last };
+            let namespace = unit.namespace.as_deref().unwrap_or(&self.namespace);
+            let prune_last = self.prune_last || unit.prunes_last;
+            let sync = Sync { objects: &objects, live: &live, namespace, prune_last };
             applications.push((unit, argo::tasks(&sync)));
         }
         match self.format {
@@ -128,32 +148,43 @@ impl Waves {
         if place.is_file() {
             return Ok(plain(read(&place, vec![place.directory.clone()])?, terminal).map(|unit| vec![unit]));
         }
-        let is_kustomization =
-            KUSTOMIZATIONS.iter().any(|name| place.tree.has_file(&crate::tree::join(&place.directory, name)));
-        let roots = if is_kustomization {
-            vec![place.directory.clone()]
-        } else {
-            layout::roots(&place.tree, &place.repository, &place.directory, |path| place.tree.text(path).ok().flatten())
-        };
-        if roots.is_empty() {
-            let is_manifest = |path: &String| [".yaml", ".yml", ".json"].iter().any(|ending| path.ends_with(ending));
-            let files: Vec<_> = place.tree.files(&place.directory).into_iter().filter(is_manifest).collect();
-            let texts = read(&place, files)?;
-            if texts.is_empty() {
-                let message = format!("no kustomization and no manifest in or below `{}`", target.display());
-                return Err(Failure::told(Exit::Input, message));
-            }
-            return Ok(plain(texts, terminal).map(|unit| vec![unit]));
-        }
+        let place = place.at_top();
+        let home = place.home(directory, rev)?;
         let options = Options { release: release(&place, None)?, ..Options::default() };
-        let Builds { builds, sources, diagnostics } = Builds::of(&place, &roots, options, &self.helm);
-        place.is_whole()?;
-        terminal.report(&worth_telling(&diagnostics), &sources);
-        let unit = |(root, build): (&String, Option<kustomize::Build>)| {
-            let objects = build?.resources.iter().map(|resource| resource.root.clone()).collect();
-            Some(Unit { path: Some(place.shown(root).to_owned()), objects })
+        let origin = git::facts(directory).and_then(|facts| facts.origin);
+        let from = gather::Place {
+            tree: &place.tree,
+            repository: &place.repository,
+            home: &home,
+            options,
+            origin: origin.as_deref(),
         };
-        Ok(roots.iter().zip(builds).map(unit).collect())
+        let program = Program::new(&self.helm, &place.tree);
+        let wanted = Target::Directory(place.directory.clone());
+        let gathered = gather::gather(&from, &wanted, program.helm(), &|_| ());
+        place.is_whole()?;
+        let is_bad = terminal.report(&worth_telling(&gathered.diagnostics), &gathered.sources);
+        let units: Vec<Unit> = gathered
+            .syncs()
+            .into_iter()
+            .filter(|unit| !unit.objects.is_empty())
+            .map(|unit| Unit {
+                name: unit.application.map(|application| application.name.text.to_string()),
+                namespace: unit
+                    .application
+                    .and_then(|application| application.destination.namespace.as_ref())
+                    .map(|namespace| namespace.text.to_string()),
+                environment: unit.environment.map(str::to_owned),
+                prunes_last: unit.application.is_some_and(|application| application.has_option("PruneLast=true")),
+                path: gathered.is_built().then(|| unit.path.to_owned()),
+                objects: unit.objects.into_iter().cloned().collect(),
+            })
+            .collect();
+        if units.is_empty() && !is_bad {
+            let message = format!("no kustomization and no manifest in or below `{}`", target.display());
+            return Err(Failure::told(Exit::Input, message));
+        }
+        Ok((!is_bad).then_some(units))
     }
 }
 
@@ -185,7 +216,7 @@ fn plain(texts: Vec<(String, String)>, terminal: &mut Terminal) -> Option<Unit> 
     }
     let is_whole = diagnostics.iter().next().is_none();
     terminal.report(&diagnostics, &sources);
-    is_whole.then_some(Unit { path: None, objects })
+    is_whole.then(|| Unit::plain(objects))
 }
 
 fn action(task: &Task) -> &'static str {
@@ -196,7 +227,11 @@ fn action(task: &Task) -> &'static str {
 }
 
 fn human(unit: &Unit, tasks: &[Task]) -> String {
-    let mut out = unit.path.as_ref().map(|path| format!("{path}\n")).unwrap_or_default();
+    let mut out = match (&unit.name, &unit.path) {
+        (Some(name), Some(path)) => format!("{name} ({path})\n"),
+        (Some(one), None) | (None, Some(one)) => format!("{one}\n"),
+        (None, None) => String::new(),
+    };
     let mut before = None;
     for task in tasks {
         if before != Some((task.phase, task.wave)) {
@@ -218,7 +253,8 @@ fn application(unit: &Unit, tasks: &[Task], namespace: &str) -> Value {
         })
     };
     json!({
-        "name": null, "namespace": namespace, "environment": null, "path": unit.path,
+        "name": unit.name, "namespace": unit.namespace.as_deref().unwrap_or(namespace),
+        "environment": unit.environment, "path": unit.path,
         "tasks": tasks.iter().map(task).collect::<Vec<_>>(),
     })
 }

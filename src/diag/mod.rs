@@ -19,6 +19,17 @@ pub enum Severity {
     Error,
 }
 
+impl Severity {
+    /// As the formats spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// The stable identity of a kind of diagnostic, and what `gitopsctl explain` says of it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Code {

@@ -36,11 +36,11 @@ pub struct Made<'a> {
     pub keys: Keys<'a>,
 }
 
-fn secret<'a>(name: impl Into<String>, keys: Keys<'a>) -> Made<'a> {
+fn secret(name: impl Into<String>, keys: Keys<'_>) -> Made<'_> {
     Made { kind: "Secret", namespace: None, name: name.into(), keys }
 }
 
-fn config_map<'a>(name: impl Into<String>, keys: Keys<'a>) -> Made<'a> {
+fn config_map(name: impl Into<String>, keys: Keys<'_>) -> Made<'_> {
     Made { kind: "ConfigMap", ..secret(name, keys) }
 }
 

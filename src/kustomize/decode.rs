@@ -10,9 +10,18 @@ use crate::yaml::print::{self, Printed, float_text};
 
 /// A text and where it stands.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Text {
-    pub(super) text: CompactString,
-    pub(super) origin: Origin,
+pub struct Text {
+    /// The text.
+    pub text: CompactString,
+    /// Who set it.
+    pub origin: Origin,
+}
+
+impl Text {
+    /// A text at a place.
+    pub fn new(text: impl AsRef<str>, origin: Origin) -> Self {
+        Self { text: CompactString::new(text), origin }
+    }
 }
 
 impl std::ops::Deref for Text {

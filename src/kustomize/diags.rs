@@ -23,7 +23,10 @@ pub mod codes {
         REFERENCE = "build/reference", "A name could refer to several resources with different new names, so Kustomize refuses to choose.";
         OUTPUT = "build/output", "A value cannot be printed: a key that is no string or occurs twice, a number without JSON form, or a text that its type does not allow.";
         DEPRECATED = "build/deprecated", "Kustomize still understands the field and has announced its end. `kustomize edit fix` shows the replacement; the build stays the same.";
-        NO_EFFECT = "build/no-effect", "An entry of the kustomization matches nothing, and Kustomize says nothing about it. Usually a name was changed on one side only.";
+        IMAGE_UNMATCHED = "build/image-unmatched", "An entry of `images` names an image that no container has, and Kustomize says nothing about it: what is deployed is not what the entry says. Usually a name was changed on one side only.";
+        PATCH_UNMATCHED = "build/patch-unmatched", "The target of a patch matches no resource, and Kustomize says nothing about it. Usually a name was changed on one side only.";
+        REPLACEMENT_UNMATCHED = "build/replacement-unmatched", "A target of a replacement selects no resource, and Kustomize says nothing about it. Usually a name was changed on one side only.";
+        OVERRIDE = "build/override", "A value that an Argo CD Application sets over its kustomization is one that `kustomize edit` refuses: an image without tag, digest or new name, a label that is there already and is not forced, a component that does not exist. The Application would not be rendered.";
         DUPLICATE_KEY = "build/duplicate-key", "A kustomization file has a field twice. Kustomize takes the last one and says nothing.";
     }
 }

@@ -12,6 +12,7 @@ use crate::kustomize::layer::{Accumulated, Run};
 use crate::kustomize::metadata::{ORIGIN, TRANSFORMATIONS};
 use crate::kustomize::order;
 use crate::kustomize::origin::Step;
+use crate::kustomize::overrides::Overrides;
 use crate::kustomize::parts::SortOptions;
 use crate::kustomize::references;
 use crate::kustomize::resource::Resource;
@@ -23,15 +24,24 @@ use crate::yaml::data::Datum;
 use crate::yaml::json;
 use crate::yaml::print::PrintError;
 
-/// Builds a directory.
-pub(super) fn build(session: &Session<'_>, directory: &str) -> Result<Vec<Arc<Resource>>, Failure> {
+/// Builds a directory, its kustomization edited first where there are overrides.
+pub(super) fn build(
+    session: &Session<'_>,
+    directory: &str,
+    overrides: Option<&Overrides>,
+) -> Result<Vec<Arc<Resource>>, Failure> {
     let Some(directory) = session.directory(directory) else {
         let message = format!("no directory `{}`", session.shown(directory));
         return Err(Box::new(Diagnostic::error(&codes::PATH, message)));
     };
     let mut run = Run::new(session);
     let root = Root { directory: &directory, trail: "", parent: None, namespace: "" };
-    let file = run.load(&directory)?;
+    let mut file = run.load(&directory)?;
+    if let Some(overrides) = overrides.filter(|overrides| !overrides.is_empty()) {
+        let mut edited = (*file).clone();
+        overrides.apply(session, &root, &mut edited)?;
+        file = Arc::new(edited);
+    }
     run.set_openapi(&root, &file)?;
     run.metadata = file.build_metadata.iter().map(|word| word.text.to_string()).collect();
     let mut all = run.accumulate(&root, &file, Accumulated::empty())?;

@@ -20,10 +20,10 @@ pub(super) fn set(run: &Run<'_>, image: &Image, specs: &[FieldSpec], set: &mut S
     if let Some(setter) = &setter {
         set_all(run, setter, specs, set)?;
     }
-    if setter.is_none_or(|setter| !setter.found.get()) {
-        let diagnostic = Diagnostic::info(&codes::NO_EFFECT, format!("no image is called `{}`", &*image.name));
-        run.session.warn(at(diagnostic, image.origin, "changes nothing"));
-    }
+    run.session.tries(image.origin, setter.is_some_and(|setter| setter.found.get()), || {
+        let diagnostic = Diagnostic::info(&codes::IMAGE_UNMATCHED, format!("no image is called `{}`", &*image.name));
+        at(diagnostic, image.origin, "changes nothing")
+    });
     Ok(())
 }
 
@@ -188,7 +188,7 @@ impl<'a> Setter<'a> {
 }
 
 /// Name, tag and digest of an image reference; a `:` before the first `/` belongs to the registry.
-fn split(image: &str) -> (&str, &str, &str) {
+pub(super) fn split(image: &str) -> (&str, &str, &str) {
     let start = image.find('/').unwrap_or(0);
     let colon = image[start..].find(':').map(|at| start + at);
     let at_sign = image[start..].find('@').map(|at| start + at);

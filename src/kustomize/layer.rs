@@ -329,14 +329,14 @@ impl<'a> Run<'a> {
     pub(super) fn inline(&self, text: &Text) -> Option<Vec<Resource>> {
         let path = text.origin.place().map(|(file, _)| self.session.path_of(file));
         let path = path.as_deref().unwrap_or_default();
-        let file = self.session.add_text(path, text);
+        let file = self.session.add_within(text);
         crate::kustomize::manifest::resources(text, file, path, self.session.options.release).ok()
     }
 
     /// The first document of a text within a kustomization.
     pub(super) fn inline_document(&self, text: &Text) -> Result<crate::yaml::data::Datum, Failure> {
         let path = text.origin.place().map(|(file, _)| self.session.path_of(file)).unwrap_or_default();
-        let file = self.session.add_text(&path, text);
+        let file = self.session.add_within(text);
         let document = load::first_document(text, 0, file)
             .map_err(|error| crate::kustomize::diags::unreadable(&codes::PATCH, &error, &path))?;
         Ok(document.unwrap_or_else(|| crate::yaml::data::Datum::null(Origin::at(file, 0))))

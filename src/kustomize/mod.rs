@@ -25,6 +25,7 @@ mod metadata;
 mod names;
 mod order;
 mod origin;
+mod overrides;
 mod parts;
 mod patches;
 mod paths;
@@ -48,10 +49,12 @@ use crate::diag::Diagnostic;
 use crate::yaml::print;
 
 pub use blame::{Place, Setter, blame, narrowed};
+pub use decode::Text;
 pub use diags::codes;
 pub use file::FIELDS;
 pub use helm::{Argument, Command, Helm, Runner};
 pub use origin::{Origins, Removed, Step};
+pub use overrides::Overrides;
 pub use release::Release;
 pub use resource::{Id, Resource};
 pub use session::{Caches, Finished, KustomizationFile, Options, Session};
@@ -65,7 +68,14 @@ pub struct Build {
 
 /// Builds a directory of the session's tree. Failures come with the chain of files that led to them.
 pub fn build(session: &Session<'_>, directory: &str) -> Result<Build, Box<Diagnostic>> {
-    let resources = finish::build(session, directory)?;
+    let resources = finish::build(session, directory, None)?;
+    Ok(Build { resources })
+}
+
+/// Builds a directory as if its kustomization had been edited first. The files that the origins of the overrides name
+/// must be among the session's sources.
+pub fn build_with(session: &Session<'_>, directory: &str, overrides: &Overrides) -> Result<Build, Box<Diagnostic>> {
+    let resources = finish::build(session, directory, Some(overrides))?;
     Ok(Build { resources })
 }
 

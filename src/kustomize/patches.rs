@@ -157,10 +157,10 @@ fn apply_operations(
 }
 
 fn note_no_effect(run: &Run<'_>, found: bool, target: &Selector) {
-    if !found {
-        let diagnostic = Diagnostic::info(&codes::NO_EFFECT, "the target of a patch matches no resource");
-        run.session.warn(at(diagnostic, target.origin, "matches nothing"));
-    }
+    run.session.tries(target.origin, found, || {
+        let diagnostic = Diagnostic::info(&codes::PATCH_UNMATCHED, "the target of a patch matches no resource");
+        at(diagnostic, target.origin, "matches nothing")
+    });
 }
 
 fn merge_by_id(run: &Run<'_>, patches: &[Arc<Resource>], origin: Origin, set: &mut Set) -> Result<(), Failure> {

@@ -261,10 +261,11 @@ fn apply(run: &Run<'_>, target: &Target, value: &Datum, set: &mut Set) -> Result
             })?;
         }
     }
-    if !found {
-        let diagnostic = Diagnostic::info(&codes::NO_EFFECT, "a target of a replacement selects no resource");
-        run.session.warn(at(diagnostic, select.origin, "selects nothing"));
-    }
+    run.session.tries(select.origin, found, || {
+        let diagnostic =
+            Diagnostic::info(&codes::REPLACEMENT_UNMATCHED, "a target of a replacement selects no resource");
+        at(diagnostic, select.origin, "selects nothing")
+    });
     Ok(())
 }
 

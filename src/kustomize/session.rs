@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap as HashMap;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::kube::KUSTOMIZATIONS;
 use crate::kustomize::compat::{Construct, Met};
+use crate::kustomize::decode::Text;
 use crate::kustomize::diags::{Failure, codes, unreadable};
 use crate::kustomize::file::Kustomization;
 use crate::kustomize::helm::Helm;
@@ -76,6 +77,8 @@ pub struct Session<'a> {
     diagnostics: Mutex<Diagnostics>,
     met: Mutex<Vec<Met>>,
     uses: Mutex<Uses>,
+    /// Entries of kustomizations, with what to say of those that fit nothing.
+    tried: Mutex<HashMap<Origin, Option<Diagnostic>>>,
 }
 
 /// The files and directories that each directory names; whether it is a directory stands beside its path.
@@ -147,6 +150,7 @@ impl<'a> Session<'a> {
             diagnostics: Mutex::default(),
             met: Mutex::default(),
             uses: Mutex::default(),
+            tried: Mutex::default(),
         }
     }
 
@@ -180,10 +184,15 @@ impl<'a> Session<'a> {
             })
             .collect();
         kustomizations.sort_by(|a, b| a.directory.cmp(&b.directory));
+        let mut diagnostics = self.diagnostics.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let tried = self.tried.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut vain: Vec<_> = tried.into_values().flatten().collect();
+        vain.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
+        vain.into_iter().for_each(|diagnostic| diagnostics.push(diagnostic));
         Finished {
             kustomizations,
             sources: self.sources.into_inner().unwrap_or_else(PoisonError::into_inner),
-            diagnostics: self.diagnostics.into_inner().unwrap_or_else(PoisonError::into_inner),
+            diagnostics,
             origins: self.origins,
             met: self.met.into_inner().unwrap_or_else(PoisonError::into_inner),
             caches: Caches { _texts: self.texts, _manifests: self.manifests, _bases: self.bases },
@@ -203,6 +212,17 @@ impl<'a> Session<'a> {
         locked(&self.diagnostics).push(diagnostic);
     }
 
+    /// An entry of a kustomization was tried on what there is. Where it never fits anything, in no overlay that includes it,
+    /// its diagnostic is kept.
+    pub(super) fn tries(&self, entry: Origin, fits: bool, diagnostic: impl FnOnce() -> Diagnostic) {
+        let mut tried = locked(&self.tried);
+        if fits {
+            tried.insert(entry, None);
+        } else {
+            tried.entry(entry).or_insert_with(|| Some(diagnostic()));
+        }
+    }
+
     /// Comes by something that other releases treat otherwise.
     pub(super) fn meets(&self, construct: &'static Construct, origin: Origin) {
         if self.options.compat {
@@ -219,9 +239,18 @@ impl<'a> Session<'a> {
         path.strip_prefix(&*self.base).unwrap_or(path)
     }
 
-    /// A text that stands in no file of its own, such as a patch within a kustomization.
+    /// A text that stands in no file of the tree.
     pub(super) fn add_text(&self, path: &str, text: &str) -> FileId {
         locked(&self.sources).add(path, text)
+    }
+
+    /// A text within a kustomization, such as a patch.
+    pub(super) fn add_within(&self, text: &Text) -> FileId {
+        let mut sources = locked(&self.sources);
+        match text.origin.place() {
+            Some((file, offset)) => sources.add_within(file, offset, text),
+            None => sources.add("", &**text),
+        }
     }
 
     /// The path of a file in the source map.
@@ -307,6 +336,16 @@ impl<'a> Session<'a> {
     /// The text of a file that may or may not be part of a build, read once for both.
     pub fn text_of(&self, path: &str) -> Option<Arc<str>> {
         self.text(path).as_ref().as_ref().ok().map(|loaded| loaded.text.clone())
+    }
+
+    /// The id of a file, read once.
+    pub fn file_of(&self, path: &str) -> Option<FileId> {
+        self.text(path).as_ref().as_ref().ok().map(|loaded| loaded.file)
+    }
+
+    /// The texts that were read so far, to add others to.
+    pub fn sources(&self) -> std::sync::MutexGuard<'_, SourceMap> {
+        locked(&self.sources)
     }
 
     /// The resources of a manifest file.

@@ -1,6 +1,10 @@
 //! The order of the stages: load → render → compare → write. The only place that knows it.
 
+pub mod baseline;
+mod deployed;
+pub mod gather;
 pub mod lint;
+mod plan;
 pub mod trial;
 
 use std::path::Path;

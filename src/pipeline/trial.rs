@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::diag::{Diagnostic, Finding, Severity};
 use crate::kustomize::Options;
-use crate::pipeline::lint::{self, Place, Rules, Target};
+use crate::pipeline::gather::{self, Place, Target};
+use crate::pipeline::lint::{self, Rules};
 use crate::policy::{Case, Expect, Flags, Given, Policy, Policybook};
 use crate::source::SourceMap;
 use crate::tree::Tree;
@@ -60,6 +61,9 @@ fn fault(policy: &Policy, case: &Case) -> Result<(), String> {
             if let Some(wanted) = case.message.as_ref().filter(|wanted| !finding.message.contains(*wanted)) {
                 return Err(format!("it says `{}`, and not `{wanted}`", finding.message));
             }
+            if let Some(wanted) = case.severity.filter(|wanted| *wanted != finding.severity) {
+                return Err(format!("it is {:?} and not {wanted:?}", finding.severity));
+            }
             match case.count {
                 Some(count) if count != findings.len() => {
                     Err(format!("it finds {} things, not {count}", findings.len()))
@@ -85,8 +89,8 @@ fn found(policy: &Policy, case: &Case) -> Result<(Vec<Finding>, SourceMap), Stri
         }
         Given::Files(files) => (Tree::memory(files.clone()), Target::Directory(String::new())),
     };
-    let place = Place { tree: &tree, repository: "", home: &tree, options: Options::default() };
-    let mut gathered = lint::gather(&place, &target, None);
+    let place = Place { tree: &tree, repository: "", home: &tree, options: Options::default(), origin: None };
+    let mut gathered = gather::gather(&place, &target, None, &|_| ());
     let mut policy = policy.clone();
     for param in &mut policy.params {
         if let Some(value) = case.params.get(&param.name) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Severity};
 use crate::policy::load::{self, fields, object, one_of, optional, required};
 use crate::source::FileId;
 use crate::yaml::data::Datum;
@@ -39,6 +39,8 @@ pub struct Case {
     pub at: Option<String>,
     /// What its message must hold.
     pub message: Option<String>,
+    /// How bad it must be.
+    pub severity: Option<Severity>,
     /// How many findings there must be.
     pub count: Option<usize>,
     /// Params that differ from the policy's defaults.
@@ -56,8 +58,8 @@ pub fn cases(text: &str, file: FileId, path: &str) -> Result<Vec<Vec<Case>>, Box
         .collect()
 }
 
-const FIELDS: [&str; 10] =
-    ["name", "expect", "at", "message", "count", "params", "environment", "object", "objects", "files"];
+const FIELDS: [&str; 11] =
+    ["name", "expect", "at", "message", "severity", "count", "params", "environment", "object", "objects", "files"];
 
 fn case(root: &Datum) -> Result<Case, Box<Diagnostic>> {
     fields(root, "a test", &FIELDS)?;
@@ -85,6 +87,7 @@ fn case(root: &Datum) -> Result<Case, Box<Diagnostic>> {
         given,
         at: text("at")?,
         message: text("message")?,
+        severity: optional(root, "severity")?.map(|level| one_of(level, &load::SEVERITIES)).transpose()?,
         count: text("count")?.and_then(|count| count.parse().ok()),
         params: root.get("params").map_or(Ok(Map::new()), object)?,
         environment: text("environment")?,

@@ -16,6 +16,8 @@ pub struct Policy {
     pub severity: Severity,
     /// The profiles that turn it on.
     pub profiles: Vec<String>,
+    /// Where the platform demands it: there it is on in `recommended` and an error, whatever it is elsewhere.
+    pub demand: Option<Demand>,
     /// What it is about.
     pub matches: Matches,
     /// Which part of that is judged.
@@ -56,6 +58,21 @@ impl Policy {
     pub fn defaults(&self) -> Params {
         Params(self.params.iter().map(|param| (param.name.clone(), param.default.clone())).collect())
     }
+}
+
+/// Where a platform demands what a policy says. Only a repository with a catalog has one, and only the environments that
+/// the catalog names are part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// In production.
+    Production,
+    /// In every environment.
+    Everywhere,
+}
+
+impl Demand {
+    /// As a policy file spells it.
+    pub const NAMES: &[(&str, Demand)] = &[("production", Self::Production), ("everywhere", Self::Everywhere)];
 }
 
 /// Which objects a policy is about.
@@ -268,7 +285,7 @@ pub struct Expression {
 pub struct Fix {
     /// What to do.
     pub op: FixOp,
-    /// A JSON pointer from the unit; empty: the place of the finding.
+    /// A JSON pointer from the field of the finding; mostly empty: that field itself.
     pub path: String,
     /// The value to set.
     pub value: Value,

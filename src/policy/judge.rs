@@ -7,13 +7,14 @@ use serde_json::Value;
 use crate::diag::{Diagnostic, Severity};
 use crate::policy::cel::{Programs, Worlds};
 use crate::policy::checks::{self, Check};
-use crate::policy::definition::{Each, Logic, Params, Policy};
+use crate::policy::definition::{Demand, Each, Logic, Params, Policy};
 use crate::policy::diags::codes;
 use crate::policy::report::{Found, Report, Unit, Whole, step};
 use crate::policy::schema::{Schema, Violation};
 use crate::policy::subject::{Object, Subject};
 use crate::policy::units;
 use crate::source::{Origin, Span};
+use crate::yaml::data::Datum;
 
 /// A policy that is on.
 #[derive(Clone, Debug)]
@@ -24,6 +25,29 @@ pub struct Active<'p> {
     pub severity: Severity,
     /// Its parameters.
     pub params: Params,
+    /// Whether it is on everywhere, and not only where the platform demands it.
+    pub is_everywhere: bool,
+    /// Whether its findings are errors where the platform demands it; not where someone chose a severity.
+    pub is_raised: bool,
+}
+
+impl Active<'_> {
+    /// Whether the platform demands it of an object.
+    fn is_demanded(&self, subject: &Subject<'_>, object: &Object<'_>) -> bool {
+        let Some(demand) = self.policy.demand else { return false };
+        let Some(catalog) = subject.catalog else { return false };
+        let environment = subject.overlays.get(object.overlay).and_then(|overlay| overlay.environment.as_deref());
+        environment.is_some_and(|environment| match demand {
+            Demand::Production => catalog.is_production(environment),
+            Demand::Everywhere => catalog.platform.environments.contains_key(environment),
+        })
+    }
+
+    /// How bad a finding about an object is.
+    pub(super) fn severity_of(&self, subject: &Subject<'_>, object: Option<&Object<'_>>) -> Severity {
+        let is_raised = self.is_raised && object.is_some_and(|object| self.is_demanded(subject, object));
+        if is_raised { Severity::Error } else { self.severity }
+    }
 }
 
 /// A finding before it has a place.
@@ -111,12 +135,13 @@ impl<'a> Judge<'a, '_> {
     fn objects(&self, objects: &'a [Object<'a>], by_kind: &ByKind<'_>) -> Outcome<'a> {
         let judged = objects.par_iter().map(|object| {
             let policies = by_kind.get(&(object.group, object.kind)).map_or(&[][..], Vec::as_slice);
-            policies.iter().map(|at| self.object(*at, object)).fold(Outcome::default(), Outcome::and)
+            let mut values = Values::default();
+            policies.iter().map(|at| self.object(*at, object, &mut values)).fold(Outcome::default(), Outcome::and)
         });
         judged.reduce(Outcome::default, Outcome::and)
     }
 
-    fn object(&self, at: usize, object: &'a Object<'a>) -> Outcome<'a> {
+    fn object(&self, at: usize, object: &'a Object<'a>, values: &mut Values) -> Outcome<'a> {
         let active = &self.active[at];
         let Some(engine) = &self.engines[at] else { return Outcome::default() };
         let wanted = &active.policy.matches.environments;
@@ -126,11 +151,14 @@ impl<'a> Judge<'a, '_> {
                 return Outcome::default();
             }
         }
+        if !active.is_everywhere && !active.is_demanded(self.subject, object) {
+            return Outcome::default();
+        }
         let mut outcome = Outcome::default();
         for (node, container) in units::of(object, active.policy.each) {
             let unit = Unit { subject: self.subject, object, node, container, params: &active.params };
             let mut report = Report::about(container);
-            if let Err(fault) = judge_unit(engine, &unit, active.policy, &self.worlds, &mut report) {
+            if let Err(fault) = judge_unit(engine, &unit, active.policy, &self.worlds, values, &mut report) {
                 outcome.faults.push(*fault);
                 break;
             }
@@ -143,8 +171,12 @@ impl<'a> Judge<'a, '_> {
         let Some(Engine::Whole(check)) = &self.engines[at] else { return Outcome::default() };
         let mut report = Report::default();
         check(&Whole { subject: self.subject, params: &self.active[at].params }, &mut report);
-        let raws = report.into_found().into_iter().map(|found| Raw { active: at, found }).collect();
-        Outcome { raws, faults: Vec::new() }
+        let active = &self.active[at];
+        let is_due = |found: &Found<'a>| {
+            active.is_everywhere || found.object.is_some_and(|object| active.is_demanded(self.subject, object))
+        };
+        let found = report.into_found().into_iter().filter(is_due);
+        Outcome { raws: found.map(|found| Raw { active: at, found }).collect(), faults: Vec::new() }
     }
 }
 
@@ -153,6 +185,7 @@ fn judge_unit<'a>(
     unit: &Unit<'a>,
     policy: &Policy,
     worlds: &Worlds,
+    values: &mut Values,
     report: &mut Report<'a>,
 ) -> Result<(), Box<Diagnostic>> {
     match engine {
@@ -161,15 +194,15 @@ fn judge_unit<'a>(
             check(unit, report);
         }
         Engine::Schema(schema) => {
-            let Some(json) = json_of(unit) else { return Ok(()) };
-            for Violation { steps, is_missing } in schema.violations(&json) {
+            let Some(json) = values.of(unit) else { return Ok(()) };
+            for Violation { steps, is_missing } in schema.violations(json) {
                 violation(unit, &steps, is_missing, report);
             }
         }
         Engine::Cel(programs) => {
-            let Some(json) = json_of(unit) else { return Ok(()) };
+            let Some(json) = values.of(unit) else { return Ok(()) };
             let Logic::Cel(expressions) = &policy.logic else { return Ok(()) };
-            let failing = programs.failing(unit, &json, unit.params, worlds).map_err(|(at, why)| {
+            let failing = programs.failing(unit, json, unit.params, worlds).map_err(|(at, why)| {
                 let origin = expressions.get(at).map_or(policy.origin, |expression| expression.origin);
                 let message = format!("`{}` cannot be evaluated of {}: {why}", policy.id(), unit.object.title());
                 fault(&codes::EXPRESSION, message, origin)
@@ -186,12 +219,18 @@ fn judge_unit<'a>(
     Ok(())
 }
 
-/// The unit as JSON, out of that of its object.
-fn json_of(unit: &Unit<'_>) -> Option<Value> {
-    if std::ptr::eq(unit.node, unit.object.root) {
-        return unit.object.json().cloned();
+/// The units of an object as JSON: each is made once for all policies.
+#[derive(Default)]
+struct Values(HashMap<*const Datum, Option<Value>>);
+
+impl Values {
+    fn of<'v>(&'v mut self, unit: &Unit<'v>) -> Option<&'v Value> {
+        if std::ptr::eq(unit.node, unit.object.root) {
+            return unit.object.json();
+        }
+        let value = self.0.entry(std::ptr::from_ref(unit.node));
+        value.or_insert_with(|| crate::yaml::json::value(unit.node).ok()).as_ref()
     }
-    crate::yaml::json::value(unit.node).ok()
 }
 
 fn violation<'a, 'r>(

@@ -6,11 +6,22 @@ use serde_json::{Map, Value};
 
 use crate::diag::{Diagnostic, Rule, Severity, closest};
 use crate::policy::checks;
-use crate::policy::definition::{Each, Expression, Fix, FixOp, Logic, Matches, Param, ParamKind, Policy};
+use crate::policy::definition::{Demand, Each, Expression, Fix, FixOp, Logic, Matches, Param, ParamKind, Policy};
 use crate::policy::diags::codes;
 use crate::source::{FileId, Origin, Span};
 use crate::yaml::data::Datum;
 use crate::yaml::{json, load};
+
+/// What a policy file of a repository says, so that those of other tools are told apart.
+pub const API_VERSION: &str = "gitopsctl.io/v1";
+
+/// A diagnostic at the beginning of a policy.
+pub fn told(diagnostic: Diagnostic, policy: &Policy) -> Diagnostic {
+    match policy.origin.place() {
+        Some((file, start)) if policy.is_own => diagnostic.at(Span { file, start, end: start }, "this policy"),
+        _ => diagnostic,
+    }
+}
 
 /// Why a policy does not load.
 type Failure = Box<Diagnostic>;
@@ -36,13 +47,14 @@ pub(super) fn documents(text: &str, file: FileId, path: &str) -> Result<Vec<Datu
     Ok(documents.into_iter().filter(|document| !document.is_empty()).collect())
 }
 
-const FIELDS: [&str; 19] = [
+const FIELDS: [&str; 20] = [
     "apiVersion",
     "kind",
     "id",
     "title",
     "severity",
     "profiles",
+    "platform",
     "aliases",
     "rationale",
     "remediation",
@@ -59,7 +71,7 @@ const FIELDS: [&str; 19] = [
 ];
 
 /// Category and name: small letters, digits and hyphens.
-pub(super) fn is_id(text: &str) -> bool {
+pub fn is_id(text: &str) -> bool {
     let is_word = |word: &str| {
         !word.is_empty()
             && word.starts_with(|first: char| first.is_ascii_lowercase())
@@ -92,6 +104,7 @@ fn policy(root: &Datum, path: &str, is_own: bool) -> Result<Policy, Failure> {
         rule: Arc::new(rule),
         severity,
         profiles: texts(root, "profiles")?,
+        demand: optional(root, "platform")?.map(|place| one_of(place, Demand::NAMES)).transpose()?,
         matches: root.get("match").map_or(Ok(Matches::default()), matches)?,
         each,
         message: optional(root, "message")?.map(|text| text.text().to_owned()),

@@ -40,11 +40,11 @@ pub(super) struct Lookup {
 impl Lookup {
     fn new(subject: &Subject<'_>, world: usize) -> Self {
         let mut lookup = Self::default();
-        let all: Vec<usize> = subject.indices(world).to_vec();
-        for &at in &all {
+        let all = &subject.worlds[world].all;
+        for &at in all {
             lookup.add(&subject.objects[at], at);
         }
-        for &at in &all {
+        for &at in all {
             let object = &subject.objects[at];
             if let Some(template) = referenced(object)
                 && let Some(found) = subject.near(object, "Deployment", template)
@@ -52,7 +52,7 @@ impl Lookup {
                 lookup.templates.insert(at, found);
             }
         }
-        for &at in &all {
+        for &at in all {
             let object = &subject.objects[at];
             let Some(selector) = selector_of(object) else { continue };
             if matches!(selector, Selector::Plain(_)) && selector.is_empty() {
@@ -176,8 +176,8 @@ fn mention(node: &Datum, namespace: &str, mentions: &mut HashSet<(String, String
 
 impl<'a> Subject<'a> {
     fn lookup(&self, beside: &Object<'_>) -> &Lookup {
-        let all = self.lookups.get_or_init(|| (0..self.worlds.len()).map(|world| Lookup::new(self, world)).collect());
-        &all[self.overlays[beside.overlay].world]
+        let world = self.overlays[beside.overlay].world;
+        self.worlds[world].lookup.get_or_init(|| Lookup::new(self, world))
     }
 
     fn index(&self, object: &Object<'a>) -> Option<usize> {

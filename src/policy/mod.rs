@@ -11,6 +11,8 @@ mod checks;
 mod definition;
 mod diags;
 mod embedded;
+mod facts;
+mod fix;
 mod judge;
 mod load;
 mod lookup;
@@ -21,6 +23,7 @@ mod settings;
 mod subject;
 mod suppress;
 mod units;
+mod world;
 
 use std::collections::BTreeMap;
 
@@ -28,21 +31,22 @@ use rayon::prelude::*;
 
 use crate::catalog::Catalog;
 use crate::diag::{By, Diagnostic, Finding, Suppressed};
-use crate::kustomize::Origins;
-use crate::source::SourceMap;
 use place::Places;
 use suppress::Suppressions;
 
 pub use case::{Case, Expect, Given, cases};
-pub use definition::{Each, Expression, Fix, FixOp, Logic, Matches, Param, ParamKind, Params, Policy};
+pub use definition::{Demand, Each, Expression, Fix, FixOp, Logic, Matches, Param, ParamKind, Params, Policy};
 pub use diags::codes;
 pub(crate) use embedded::POLICY_FILES;
+pub use facts::{External, Facts, Hidden, Lies, Unused, fits};
+pub use fix::{Edit, edit};
 pub use judge::Active;
-pub use load::policies;
+pub use load::{API_VERSION, is_id, policies, told};
 pub use place::fingerprint_of;
 pub use settings::{Flags, PROFILES, Policybook, built_in};
-pub use subject::{External, Made, Object, Overlay, Parts, Pod, Subject, Unused, World, fits};
+pub use subject::{Made, Object, Overlay, Parts, Pod, Subject};
 pub use suppress::{ANNOTATION, MARK};
+pub use world::World;
 
 /// What to lint, and what counts.
 pub struct Request<'a> {
@@ -52,10 +56,6 @@ pub struct Request<'a> {
     pub book: &'a Policybook,
     /// By which policies.
     pub active: &'a [Active<'a>],
-    /// Who set what.
-    pub origins: &'a Origins,
-    /// The files.
-    pub sources: &'a SourceMap,
     /// Whose settings and waivers hold.
     pub settings: Option<&'a Catalog>,
     /// `YYYY-MM-DD`, for what holds until a day; empty: everything still holds.
@@ -73,9 +73,10 @@ const IN_BASELINE: &str = "it was there when the baseline was written";
 
 /// Judges everything. What could not be judged is told beside the findings.
 pub fn lint(request: &Request<'_>) -> (Vec<Finding>, Vec<Diagnostic>) {
-    let &Request { subject, active, sources, .. } = request;
+    let &Request { subject, active, .. } = request;
+    let sources = subject.sources;
     let (raws, faults) = judge::run(subject, active);
-    let places = Places { subject, origins: request.origins, sources };
+    let places = Places { subject, origins: subject.origins, sources };
     let suppressions = Suppressions::collect(subject, request.settings, sources);
     let is_trusted = |suppression: &suppress::Suppression| match (suppression.by, suppression.span) {
         (By::Comment | By::Annotation, Some(span)) => {
@@ -136,7 +137,7 @@ fn judge_suppressions(request: &Request<'_>, suppressions: &Suppressions) -> Vec
             continue;
         };
         if let (Some(active), Some(span)) = (of(id), suppression.span) {
-            found.push(place::about_suppression(active, message, span, request.sources));
+            found.push(place::about_suppression(active, message, span, request.subject.sources));
         }
     }
     found

@@ -60,6 +60,7 @@ impl<'a> Places<'a> {
     }
 
     fn span(&self, (file, start): (FileId, u32)) -> Span {
+        let (file, start) = self.sources.outermost(file, start);
         let text = &self.sources.file(file).text;
         let rest = text.get(start as usize..).unwrap_or_default();
         let length = token(rest.lines().next().unwrap_or_default());
@@ -105,7 +106,7 @@ impl<'a> Places<'a> {
         let rule = active.policy.rule.clone();
         let file = labels.first().map_or("", |label| &*self.sources.file(label.span.file).path);
         let finding = Finding {
-            severity: active.severity,
+            severity: active.severity_of(self.subject, found.object),
             message: self.message(found, active),
             help: found.help.clone(),
             object: found.object.map(about),

@@ -84,6 +84,12 @@ impl<'a> Found<'a> {
         self
     }
 
+    /// The line to edit is another than the one that set the node last.
+    pub fn edit(&mut self, node: &Datum) -> &mut Self {
+        self.origin = node.origin;
+        self
+    }
+
     /// A further place.
     pub fn related(&mut self, node: &Datum, text: impl Into<String>) -> &mut Self {
         self.related.push((node.origin, text.into()));
@@ -121,8 +127,14 @@ impl<'a> Report<'a> {
 
     /// Something is not there: a path of fields below a node, such as `resources/limits`.
     pub fn missing(&mut self, object: &'a Object<'a>, parent: &'a Datum, path: &str) -> &mut Found<'a> {
+        let steps: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        self.lacks(object, parent, &steps)
+    }
+
+    /// [`Report::missing`] for fields whose names may hold a slash.
+    pub fn lacks(&mut self, object: &'a Object<'a>, parent: &'a Datum, steps: &[&str]) -> &mut Found<'a> {
         let mut node = parent;
-        let mut rest: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        let mut rest: Vec<&str> = steps.to_vec();
         while let Some(next) = rest.first().and_then(|part| step(node, part)) {
             node = next;
             rest.remove(0);

@@ -140,15 +140,20 @@ impl<'i> Keyword<'i> for ImageTag {
 
     fn is_valid(&self, instance: &'i Value) -> bool {
         let Some(text) = instance.as_str() else { return true };
+        // Flux fills these in after the build.
+        if text.contains("${") {
+            return true;
+        }
         let image = Image::of(text);
         if image.digest.is_some() {
             return true;
         }
+        let tag = image.tag.filter(|tag| !tag.is_empty());
         match self {
-            Self::Present => image.tag.is_some(),
-            Self::Fixed => image.tag.is_some_and(|tag| tag != "latest"),
+            Self::Present => tag.is_some(),
+            Self::Fixed => tag.is_some_and(|tag| tag != "latest"),
             Self::Digest => false,
-            Self::Semver => image.tag.is_some_and(is_semver),
+            Self::Semver => tag.is_some_and(is_semver),
         }
     }
 }

@@ -22,6 +22,9 @@ pub const PROFILES: &[(&str, &str)] = &[
     ("none", "nothing but what is enabled by name"),
 ];
 
+/// The profiles in which the platform's own rules count.
+const DEMANDING: [&str; 2] = ["recommended", "strict"];
+
 /// What the command line says.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
@@ -45,6 +48,23 @@ pub struct Policybook {
 }
 
 impl Policybook {
+    /// The profiles that there are, those of the repository's own policies among them.
+    pub fn profiles(&self) -> Vec<&str> {
+        let known = PROFILES.iter().map(|(name, _)| *name);
+        let mut all: Vec<&str> = known.collect();
+        for name in self.policies.iter().flat_map(|policy| &policy.profiles) {
+            if !all.contains(&name.as_str()) {
+                all.push(name);
+            }
+        }
+        all
+    }
+
+    /// Whether there is a profile of that name.
+    pub fn has_profile(&self, name: &str) -> bool {
+        self.profiles().contains(&name)
+    }
+
     /// Whether a word means any policy.
     pub fn knows(&self, word: &str) -> bool {
         self.policies.iter().any(|policy| policy.answers_to(word))
@@ -99,6 +119,10 @@ impl Policybook {
         disabled.extend(flags.disable.iter().cloned());
         severities.extend(flags.severity.iter().cloned());
         let names = |words: &[String], policy: &Policy| words.iter().any(|word| policy.answers_to(word));
+        let is_everywhere = |policy: &Policy| {
+            policy.profiles.contains(&profile) || names(&enabled, policy) || names(&flags.only, policy)
+        };
+        let is_demanded = |policy: &Policy| policy.demand.is_some() && DEMANDING.contains(&&*profile);
         let is_on = |policy: &&Policy| {
             if !flags.only.is_empty() {
                 return names(&flags.only, policy) && !names(&flags.disable, policy);
@@ -108,8 +132,7 @@ impl Policybook {
             if by_id(&enabled) != by_id(&disabled) {
                 return by_id(&enabled);
             }
-            let is_wanted = policy.profiles.iter().any(|name| *name == profile) || names(&enabled, policy);
-            is_wanted && !names(&disabled, policy)
+            (is_everywhere(policy) || is_demanded(policy)) && !names(&disabled, policy)
         };
         let active = self.policies.iter().filter(is_on).map(|policy| {
             // A category first, then an alias, then the id: what is more exact wins.
@@ -120,7 +143,13 @@ impl Policybook {
             for (name, value) in params.get(policy.id()).into_iter().flatten() {
                 values.0.insert(name.clone(), value.clone());
             }
-            Active { policy, severity, params: values }
+            Active {
+                policy,
+                severity,
+                params: values,
+                is_everywhere: is_everywhere(policy),
+                is_raised: fitting.is_empty(),
+            }
         });
         active.collect()
     }
@@ -135,15 +164,14 @@ impl Policybook {
     }
 
     fn profile(&self, settings: Option<&Policies>, flags: &Flags, diagnostics: &mut Diagnostics) -> String {
-        let is_profile = |name: &str| PROFILES.iter().any(|(known, _)| *known == name);
         if let Some(profile) = &flags.profile {
             return profile.clone();
         }
         let Some(set) = settings.and_then(|settings| settings.profile.as_ref()) else {
             return PROFILES[0].0.to_owned();
         };
-        if !is_profile(set) && !self.policies.iter().any(|policy| policy.profiles.contains(set)) {
-            let known = PROFILES.iter().map(|(name, _)| *name);
+        if !self.has_profile(set) {
+            let known = self.profiles();
             let diagnostic = Diagnostic::error(&codes::SETTING, format!("there is no profile `{}`", set.value));
             diagnostics.push(diagnostic.at(set.span, "names nothing").near(closest(set, known)));
         }

@@ -6,16 +6,18 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use serde_json::Value;
 
-use crate::argo::{Found, Task};
+use crate::argo::{self, Found, Phase};
 use crate::catalog::Catalog;
 use crate::diag::Diagnostic;
 use crate::kube::{Selector, group_version, is_cluster_scoped, pod_template};
-use crate::kustomize::Removed;
-use crate::policy::lookup::Lookup;
-use crate::source::Origin;
+use crate::kustomize::{Origins, Removed};
+use crate::policy::facts::{External, Facts, Unused};
+use crate::policy::world::World;
+use crate::source::SourceMap;
 use crate::yaml::data::Datum;
 use crate::yaml::json;
 
@@ -173,23 +175,15 @@ impl<'a> Object<'a> {
         self.kind == kind && self.group == group
     }
 
+    /// Whether no Application that is known deploys it.
+    pub(super) fn overlay_has_no_application(&self, subject: &Subject<'_>) -> bool {
+        subject.overlays[self.overlay].applications.is_empty()
+    }
+
     /// How a person calls it: `Deployment `web``.
     pub fn title(&self) -> String {
         format!("{} `{}`", self.kind, self.name)
     }
-}
-
-/// Objects that can meet in a cluster, found by name, kind and label.
-#[derive(Debug, Default)]
-pub struct World {
-    /// The environment; `None` for overlays of no known one.
-    pub environment: Option<String>,
-    all: Vec<usize>,
-    by_kind: HashMap<String, Vec<usize>>,
-    by_name: HashMap<(String, String, String), Vec<usize>>,
-    /// Workloads by namespace and one label of their pods.
-    by_label: HashMap<(String, String, String), Vec<usize>>,
-    by_namespace: HashMap<String, Vec<usize>>,
 }
 
 /// All that is judged.
@@ -211,57 +205,18 @@ pub struct Subject<'a> {
     pub notes: &'a [Diagnostic],
     /// Files of YAML below the overlays and bases that nothing reads.
     pub unused: &'a [Unused],
+    /// What was found out beside the objects.
+    pub facts: &'a Facts,
     /// What the settings declare to exist outside of the repository.
     pub external: External,
     /// The overlays that each file is part of, by the path that people see.
     pub files: HashMap<String, Vec<usize>>,
+    /// Who set what.
+    pub origins: &'a Origins,
+    /// The texts that were read.
+    pub sources: &'a SourceMap,
     pub(super) worlds: Vec<World>,
-    tasks: OnceLock<Vec<Vec<Task>>>,
-    pub(super) lookups: OnceLock<Vec<Lookup>>,
-}
-
-/// A file that no kustomization names.
-#[derive(Clone, Debug)]
-pub struct Unused {
-    /// As people see it.
-    pub path: String,
-    /// Its first byte.
-    pub origin: Origin,
-    /// The kustomization beside it.
-    pub kustomization: String,
-}
-
-/// What someone else makes, as the settings say it: `Kind/namespace/name`, each with `*` for anything.
-#[derive(Clone, Debug, Default)]
-pub struct External {
-    /// Patterns.
-    pub patterns: Vec<String>,
-}
-
-impl External {
-    /// Whether an object is declared.
-    pub fn has(&self, kind: &str, namespace: &str, name: &str) -> bool {
-        self.patterns.iter().any(|pattern| {
-            let parts: Vec<&str> = pattern.split('/').collect();
-            match parts[..] {
-                [kind_pattern, name_pattern] => fits(kind_pattern, kind) && fits(name_pattern, name),
-                [kind_pattern, namespace_pattern, name_pattern] => {
-                    fits(kind_pattern, kind) && fits(namespace_pattern, namespace) && fits(name_pattern, name)
-                }
-                _ => false,
-            }
-        })
-    }
-}
-
-/// Whether a text fits a pattern in which `*` stands for anything.
-pub fn fits(pattern: &str, text: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
-    let Some(text) = text.strip_prefix(start) else { return false };
-    if rest.is_empty() {
-        return true;
-    }
-    (0..=text.len()).filter(|at| text.is_char_boundary(*at)).any(|at| fits(rest, &text[at..]))
+    applied: OnceLock<Vec<Option<(Phase, i64)>>>,
 }
 
 /// The parts of a subject, as they are gathered.
@@ -283,10 +238,16 @@ pub struct Parts<'a> {
     pub notes: &'a [Diagnostic],
     /// Files that nothing reads.
     pub unused: &'a [Unused],
+    /// What was found out beside the objects.
+    pub facts: &'a Facts,
     /// What the settings declare to exist outside of the repository.
     pub external: External,
     /// The overlays that each file is part of, by the path that people see.
     pub files: HashMap<String, Vec<usize>>,
+    /// Who set what.
+    pub origins: &'a Origins,
+    /// The texts that were read.
+    pub sources: &'a SourceMap,
 }
 
 /// An object that came out of a build or a file.
@@ -350,21 +311,19 @@ impl<'a> Subject<'a> {
             catalog: parts.catalog,
             notes: parts.notes,
             unused: parts.unused,
+            facts: parts.facts,
             external: parts.external,
             files: parts.files,
+            origins: parts.origins,
+            sources: parts.sources,
             worlds,
-            tasks: OnceLock::new(),
-            lookups: OnceLock::new(),
+            applied: OnceLock::new(),
         }
     }
 
     /// The world in which an object's references are looked up.
     pub fn world(&self, object: &Object<'_>) -> &World {
         &self.worlds[self.overlays[object.overlay].world]
-    }
-
-    pub(super) fn indices(&self, world: usize) -> &[usize] {
-        &self.worlds[world].all
     }
 
     /// The objects of a kind, of any group, in the world of an object.
@@ -425,6 +384,13 @@ impl<'a> Subject<'a> {
         &self.objects[start..end]
     }
 
+    /// What a plain scalar was before the last step that set it, as its file writes it.
+    pub fn replaced(&self, node: &Datum) -> Option<&'a str> {
+        let (file, start) = self.origins.change(node.origin)?.replaced.place()?;
+        let rest = self.sources.file(file).text.get(start as usize..)?;
+        Some(rest.lines().next()?.split(" #").next()?.trim().trim_matches(['"', '\'']))
+    }
+
     /// The environments of overlays, in the order of promotion.
     pub(super) fn environments(&self, overlays: &[usize]) -> Vec<String> {
         let found: BTreeSet<&String> =
@@ -438,39 +404,23 @@ impl<'a> Subject<'a> {
         found
     }
 
-    /// The tasks of the sync of each overlay, by Argo CD's order; their `object` counts within the overlay.
-    pub fn tasks(&self, overlay: usize) -> &[Task] {
-        let all = self.tasks.get_or_init(|| {
+    /// When Argo CD applies an object first, by its order: phase and wave. `None` for what it never applies.
+    pub fn applied(&self, object: &Object<'_>) -> Option<(Phase, i64)> {
+        let all = self.applied.get_or_init(|| {
             let of = |at: usize| {
                 let objects: Vec<&Datum> = self.objects_of(at).iter().map(|object| object.root).collect();
                 let namespace = self.overlays[at].namespace.as_deref().unwrap_or("default");
-                crate::argo::tasks(&crate::argo::Sync { objects: &objects, live: &[], namespace, prune_last: false })
+                let sync = argo::Sync { objects: &objects, live: &[], namespace, prune_last: false };
+                let mut first = vec![None; objects.len()];
+                for task in argo::tasks(&sync) {
+                    first[task.object].get_or_insert((task.phase, task.wave));
+                }
+                first
             };
-            (0..self.overlays.len()).map(of).collect()
+            (0..self.overlays.len()).into_par_iter().flat_map(of).collect()
         });
-        all.get(overlay).map_or(&[], Vec::as_slice)
-    }
-}
-
-impl World {
-    fn new(environment: Option<&str>, overlays: &[Overlay], objects: &[Object<'_>]) -> Self {
-        let mut world = Self { environment: environment.map(str::to_owned), ..Self::default() };
-        let is_near = |overlay: &Overlay| {
-            environment.is_none() || overlay.environment.is_none() || overlay.environment.as_deref() == environment
-        };
-        for (at, object) in objects.iter().enumerate().filter(|(_, object)| is_near(&overlays[object.overlay])) {
-            let (kind, namespace, name) = (object.kind.to_owned(), object.namespace.clone(), object.name.to_owned());
-            world.all.push(at);
-            world.by_kind.entry(kind.clone()).or_default().push(at);
-            world.by_name.entry((kind, namespace.clone(), name)).or_default().push(at);
-            let Some(pod) = object.pod else { continue };
-            world.by_namespace.entry(namespace.clone()).or_default().push(at);
-            for (key, value) in pod.labels().map_or(&[][..], Datum::pairs) {
-                let key = (namespace.clone(), key.text().to_owned(), value.text().to_owned());
-                world.by_label.entry(key).or_default().push(at);
-            }
-        }
-        world
+        let at = self.objects.element_offset(object)?;
+        all.get(at).copied().flatten()
     }
 }
 
@@ -483,15 +433,4 @@ fn cluster_scoped(objects: &[Vec<Made<'_>>]) -> HashSet<(String, String)> {
             .then(|| Some((spec.text_of("group").to_owned(), spec.at(["names", "kind"])?.text().to_owned())))?
     });
     kinds.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_fit_with_stars_anywhere() {
-        assert!(fits("*", "") && fits("a*", "abc") && fits("*c", "abc") && fits("a*c", "abc") && fits("abc", "abc"));
-        assert!(!fits("a*d", "abc") && !fits("", "a") && !fits("ab", "abc"));
-    }
 }

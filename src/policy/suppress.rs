@@ -11,9 +11,10 @@ use rustc_hash::FxHashMap as HashMap;
 
 use crate::catalog::Catalog;
 use crate::diag::{By, Suppressed};
+use crate::policy::facts::fits;
 use crate::policy::judge::Active;
 use crate::policy::place::Placed;
-use crate::policy::subject::{Object, Subject, fits};
+use crate::policy::subject::{Object, Subject};
 use crate::source::{FileId, Origin, SourceMap, Span};
 
 /// What a comment begins with.
@@ -94,7 +95,9 @@ impl Suppressions {
     pub(super) fn collect(subject: &Subject<'_>, settings: Option<&Catalog>, sources: &SourceMap) -> Self {
         let mut all = Vec::new();
         for (file, text) in sources.all() {
-            comments(file, text, &mut all);
+            if subject.files.contains_key(&*sources.file(file).path) {
+                comments(file, text, &mut all);
+            }
         }
         for object in subject.objects.iter().chain(&subject.kustomizations).chain(&subject.applications) {
             annotations(object, &mut all);

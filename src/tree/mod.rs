@@ -3,6 +3,7 @@
 //! In: a directory, a Git revision, or files in memory. Out: bytes, listings, written files. The only module that touches
 //! the disk. Knows no format.
 
+pub mod glob;
 mod scratch;
 mod write;
 

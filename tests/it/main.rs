@@ -1,5 +1,6 @@
 //! The program as its users meet it. One binary, so that it links once.
 
+mod applicationsets;
 mod build;
 mod compat;
 mod docs;
@@ -7,6 +8,7 @@ mod errors;
 mod fuzz;
 mod golden;
 mod init;
+mod overrides;
 mod render;
 mod scaffold;
 mod support;

@@ -75,10 +75,11 @@ fn a_target_is_a_kustomization_several_or_plain_manifests() {
     let one = repository.run(&["waves", "gitops/apps/order-service/overlays/production"]).exits(0);
     assert!(one.stdout.contains("PreSync wave 0\n") && one.stdout.contains("Sync wave 2\n"), "{}", one.stdout);
     let all = repository.run(&["waves"]).exits(0);
-    assert!(all.stdout.contains("gitops/apps/order-service/overlays/dev\n"), "{}", all.stdout);
+    let title = "order-service-dev (gitops/apps/order-service/overlays/dev)\n";
+    assert!(all.stdout.contains(title), "{}", all.stdout);
     repository.write("plain/a.yaml", &object("v1", "ConfigMap", "a", ""));
     assert!(repository.run(&["waves", "plain"]).exits(0).stdout.contains("  ConfigMap a\n"));
-    repository.write("plain/b.yaml", "kind: ConfigMap\n");
+    repository.write("plain/b.yaml", "kind: ConfigMap\nmetadata: {name: b}\n");
     repository.run(&["waves", "plain"]).exits(3).says("has no apiVersion or kind");
     repository.run(&["waves", "nothing"]).exits(3).says("cannot enter the directory `nothing`");
     repository.write("empty/readme.md", "nothing");

@@ -1,16 +1,28 @@
 //! The built-in checks by name. A policy file says which one it uses, with which params; a check knows no ids, severities
 //! or messages of policies, and may serve several.
 
+mod argocd;
+mod dapr;
 mod disruptions;
+mod images;
 mod isolation;
+mod kustomization;
+mod namespaces;
+mod platform;
+mod pods;
 mod ports;
 mod probes;
 mod references;
 mod resources;
+mod rollout;
 mod routes;
 mod scaling;
+mod security;
 mod selectors;
 mod spread;
+mod suppressions;
+mod waves;
+mod weakened;
 
 use crate::policy::report::{Report, Unit, Whole};
 
@@ -28,16 +40,28 @@ pub(super) type Named = (&'static str, Check);
 
 /// Every check, by file.
 const ALL: &[&[Named]] = &[
+    argocd::CHECKS,
+    dapr::CHECKS,
     disruptions::CHECKS,
+    images::CHECKS,
     isolation::CHECKS,
+    kustomization::CHECKS,
+    namespaces::CHECKS,
+    platform::CHECKS,
+    pods::CHECKS,
     ports::CHECKS,
     probes::CHECKS,
     references::CHECKS,
     resources::CHECKS,
+    rollout::CHECKS,
     routes::CHECKS,
     scaling::CHECKS,
+    security::CHECKS,
     selectors::CHECKS,
     spread::CHECKS,
+    suppressions::CHECKS,
+    waves::CHECKS,
+    weakened::CHECKS,
 ];
 
 fn all() -> impl Iterator<Item = &'static Named> {

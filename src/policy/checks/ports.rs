@@ -80,7 +80,7 @@ fn target_illegal<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
 }
 
 /// The ports that a pod declares, those of sidecars among its init containers too.
-fn declared<'a>(pod: Pod<'a>) -> impl Iterator<Item = &'a Datum> {
+fn declared(pod: Pod<'_>) -> impl Iterator<Item = &Datum> {
     let sidecars = pod.init_containers().iter().filter(|container| container.text_of("restartPolicy") == "Always");
     let containers = pod.containers().iter().chain(sidecars);
     containers.flat_map(|container| container.get("ports").map_or(&[][..], Datum::items))

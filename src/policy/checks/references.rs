@@ -45,7 +45,7 @@ fn reference<'a>(
     Some(Reference { kind, name, keys, is_optional, container })
 }
 
-fn of_pod<'a>(pod: Pod<'a>) -> Vec<Reference<'a>> {
+fn of_pod(pod: Pod<'_>) -> Vec<Reference<'_>> {
     let mut found = Vec::new();
     for container in pod.every_container() {
         let own = Some(container);

@@ -133,7 +133,7 @@ fn backend_missing<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
         let near = closest(&backend.service, names.iter().copied());
         let is_elsewhere = subject.of_kind(object, "Service").any(|service| service.name == backend.service);
         let is_sure = !of_istio
-            && !(is_elsewhere && !has_namespace(subject, object))
+            && (!is_elsewhere || has_namespace(subject, object))
             && !subject.may_be_made(object, &backend.namespace, &backend.service)
             && !subject.is_operated(object, &backend.namespace)
             && (!names.is_empty() || is_slip(&backend.service, near))

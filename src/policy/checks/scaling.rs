@@ -41,7 +41,7 @@ fn target_missing<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let near = closest(name.text(), workloads.iter().filter(|other| fits(other)).map(|workload| workload.name));
     let is_elsewhere = subject.of_kind(object, kind).any(|other| other.name == name.text());
     let is_sure = (crate::kube::is_workload(group, kind) || is_any && kind == "Deployment")
-        && !(is_elsewhere && !has_namespace(subject, object))
+        && (!is_elsewhere || has_namespace(subject, object))
         && !subject.may_be_made(object, &object.namespace, name.text())
         && (same_name.is_some()
             || is_slip(name.text(), near)
@@ -295,7 +295,7 @@ fn stateful_service<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
         let message = format!("the Service `{}` of {} is not headless", first.name, object.title());
         report.at(object, name).say(message).related(first.at(&["spec"]).unwrap_or(first.root), "the Service");
     }
-    if wrong == "other" && !services.iter().any(|service| selects(&service)) {
+    if wrong == "other" && !services.iter().any(selects) {
         let message = format!("the Service `{}` of {} does not select its pods", first.name, object.title());
         report
             .at(object, name)

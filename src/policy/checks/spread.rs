@@ -16,7 +16,7 @@ pub(super) const CHECKS: &[Named] = &[
 ];
 
 /// The terms of a pod's anti-affinity, required and preferred.
-fn terms<'a>(pod: Pod<'a>) -> impl Iterator<Item = &'a Datum> {
+fn terms(pod: Pod<'_>) -> impl Iterator<Item = &Datum> {
     let affinity = pod.spec.at(["affinity", "podAntiAffinity"]);
     let list = move |kind: &str| {
         let field = format!("{kind}DuringSchedulingIgnoredDuringExecution");
@@ -64,7 +64,7 @@ fn together<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     found.say(message);
 }
 
-fn constraints<'a>(pod: Pod<'a>) -> impl Iterator<Item = &'a Datum> {
+fn constraints(pod: Pod<'_>) -> impl Iterator<Item = &Datum> {
     pod.spec.get("topologySpreadConstraints").map_or(&[][..], Datum::items).iter()
 }
 

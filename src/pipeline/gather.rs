@@ -1,0 +1,476 @@
+//! Finds, reads and builds what `lint` judges: overlays with their objects, kustomizations, Applications, and the files that
+//! all of them are made of.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap as HashMap;
+
+use crate::argo::{self, Application, Found};
+use crate::catalog::{self, Catalog, PLATFORM_FILE};
+use crate::diag::{Diagnostic, Diagnostics, Excused};
+use crate::kube::KUSTOMIZATIONS;
+use crate::kustomize::{Finished, Helm, KustomizationFile, Options, Origins, Session};
+use crate::layout;
+use crate::pipeline::deployed::{self, Deployed, Deployment};
+use crate::pipeline::plan::{Objects, build_all, built_documents, differs, environment_of, planned};
+use crate::policy::{self, External, Facts, Hidden, Made, Overlay, Parts, Subject, Unused};
+use crate::source::{Origin, SourceMap};
+use crate::tree::{Tree, join};
+use crate::yaml::data::Datum;
+
+/// Where `lint` reads.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// The files.
+    pub tree: &'a Tree,
+    /// The top of the repository, as a path in the tree.
+    pub repository: &'a str,
+    /// The files from the top of the repository on.
+    pub home: &'a Tree,
+    /// How to build.
+    pub options: Options,
+    /// The URL that the repository was cloned from, where it is known.
+    pub origin: Option<&'a str>,
+}
+
+impl Place<'_> {
+    /// A path of the tree as people see it.
+    pub(super) fn shown<'p>(&self, path: &'p str) -> &'p str {
+        if path == self.repository {
+            return ".";
+        }
+        let below = path.strip_prefix(self.repository).filter(|_| !self.repository.is_empty());
+        below.and_then(|below| below.strip_prefix('/')).unwrap_or(path)
+    }
+}
+
+/// What is to be looked at.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// The overlay roots in or below a directory of the tree, or the manifests in it.
+    Directory(String),
+    /// A file of manifests.
+    File(String),
+    /// Manifests that came in another way, such as by standard input, with the path to show.
+    Text(String, String),
+}
+
+/// Everything that a run of `lint` reads and builds.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// The texts that were read.
+    pub sources: SourceMap,
+    /// What does not read or build.
+    pub diagnostics: Diagnostics,
+    /// The catalog, where the repository has one.
+    pub catalog: Option<Catalog>,
+    /// Overlays that do not build, and may.
+    pub excused: Vec<Excused>,
+    origins: Origins,
+    pub(super) overlays: Vec<Overlay>,
+    made: Vec<Objects>,
+    kustomizations: Vec<KustomizationFile>,
+    argo: Found,
+    notes: Vec<Diagnostic>,
+    unused: Vec<Unused>,
+    facts: Facts,
+    /// For each overlay whether it is what was to be looked at.
+    wanted: Vec<bool>,
+    /// The directories and files of the tree that each overlay is made of.
+    parts: Vec<BTreeSet<Arc<str>>>,
+}
+
+/// What Argo CD syncs in one go.
+#[derive(Clone, Debug)]
+pub struct Unit<'a> {
+    index: Option<usize>,
+    /// The Application; `None` for what none is known to deploy.
+    pub application: Option<&'a Application>,
+    /// The overlay, or the first of several.
+    pub path: &'a str,
+    /// Its environment.
+    pub environment: Option<&'a str>,
+    /// What is applied.
+    pub objects: Vec<&'a Datum>,
+}
+
+/// Finds, reads and builds what a target is, and what surrounds it; `helm` renders charts, where that is allowed;
+/// `progress` is told after each overlay how many there are.
+pub fn gather(
+    place: &Place<'_>,
+    target: &Target,
+    helm: Option<Helm<'_>>,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Gathered {
+    let mut gathered = Gathered::default();
+    if place.home.has_file(PLATFORM_FILE) {
+        gathered.catalog = catalog::load(place.home, &mut gathered.sources, &mut gathered.diagnostics);
+    }
+    match target {
+        Target::Text(path, text) => gathered.read(path, &[(path.clone(), text.clone())], true),
+        Target::File(path) => {
+            let shown = place.shown(path).to_owned();
+            gathered.read_files(place, &shown, std::slice::from_ref(path), true);
+        }
+        Target::Directory(directory) => gathered.build(place, directory, helm, progress),
+    }
+    gathered
+}
+
+impl Gathered {
+    /// Manifests of one place as one overlay. Strictly, every document must be an object; otherwise files that hold
+    /// something else are left alone.
+    fn read(&mut self, shown: &str, texts: &[(String, String)], is_strict: bool) {
+        let mut objects = Vec::new();
+        for (path, text) in texts {
+            if !is_strict && !is_manifest(text) {
+                continue;
+            }
+            let file = self.sources.add(&**path, &**text);
+            match argo::unnamed_manifests(text, file, path) {
+                Ok(found) => objects.extend(found),
+                Err(failure) => self.diagnostics.push(*failure),
+            }
+        }
+        let patterns = self.patterns();
+        let (service, environment) = layout::owner(shown, &patterns);
+        self.overlays.push(Overlay { path: shown.to_owned(), service, environment, ..Overlay::default() });
+        self.made.push(Objects::Read(objects));
+        self.wanted.push(true);
+        self.parts.push(texts.iter().map(|(path, _)| path.as_str().into()).collect());
+    }
+
+    fn read_files(&mut self, place: &Place<'_>, shown: &str, files: &[String], is_strict: bool) {
+        let mut texts = Vec::new();
+        for file in files {
+            match place.tree.text(file) {
+                Ok(Some(text)) => texts.push((place.shown(file).to_owned(), text.to_string())),
+                Ok(None) => {}
+                Err(failure) => self.diagnostics.push(*failure),
+            }
+        }
+        self.read(shown, &texts, is_strict);
+    }
+
+    fn patterns(&self) -> Vec<String> {
+        let patterns = self.catalog.iter().flat_map(|catalog| &catalog.platform.layout.patterns);
+        patterns.map(|pattern| pattern.value.clone()).collect()
+    }
+
+    /// Builds what the whole repository deploys, since what one object refers to may come from another overlay; what lies in
+    /// or below the directory is wanted.
+    fn build(&mut self, place: &Place<'_>, directory: &str, helm: Option<Helm<'_>>, progress: &(dyn Fn(usize) + Sync)) {
+        let sources = std::mem::take(&mut self.sources);
+        let options = Options { shared: true, graph: true, ..place.options };
+        let session = Session::new(place.tree, place.repository, sources, options).with_helm(helm);
+        let raw = deployed::documents(place, &session);
+        let documents: Vec<&Datum> = raw.iter().map(|(_, document)| document).collect();
+        let mut deployed = deployed::deployed(place, &session, self.catalog.as_ref(), &documents);
+        let (mut plan, mut wanted) = planned(place, &session, std::mem::take(&mut deployed.deployments), directory);
+        let mut built = build_all(place, &session, &plan, progress);
+        // Applications that are built themselves, as in an app of apps with overlays, are what the build makes of them.
+        let again = built_documents(&session, &built);
+        if differs(&again, &documents) {
+            let files: BTreeSet<&str> = again.iter().filter_map(|(file, _)| file.as_deref()).collect();
+            let others = raw.iter().filter(|(path, _)| !files.contains(path.as_str())).map(|(_, document)| document);
+            let documents: Vec<&Datum> = again.iter().map(|(_, document)| document).chain(others).collect();
+            deployed = deployed::deployed(place, &session, self.catalog.as_ref(), &documents);
+            let planned = planned(place, &session, std::mem::take(&mut deployed.deployments), directory);
+            if planned.0 != plan {
+                built = build_all(place, &session, &planned.0, progress);
+            }
+            (plan, wanted) = planned;
+        }
+        let Finished { sources, diagnostics, origins, kustomizations, .. } = session.finish();
+        (self.sources, self.origins, self.kustomizations) = (sources, origins, kustomizations);
+        self.notes = diagnostics.iter().cloned().collect();
+        self.take(place, &plan, built, wanted, &deployed);
+        self.diagnostics.append(std::mem::take(&mut deployed.faults));
+        self.facts = std::mem::take(&mut deployed.facts);
+        self.facts.hidden = self.hidden(place, &plan);
+        self.argo = deployed.found;
+        if wanted == 0 {
+            let is_yaml = |path: &String| [".yaml", ".yml", ".json"].iter().any(|ending| path.ends_with(ending));
+            let files: Vec<_> = place.tree.files(directory).into_iter().filter(is_yaml).collect();
+            let shown = place.shown(directory).to_owned();
+            self.read_files(place, &shown, &files, false);
+        }
+        self.find_unused(place);
+        self.find_unreached(place);
+        for file in &mut self.kustomizations {
+            file.directory = place.shown(&file.directory).to_owned();
+        }
+    }
+
+    /// Takes in what was built, in the order of the plan; the first `wanted` are what was to be looked at.
+    fn take(
+        &mut self,
+        place: &Place<'_>,
+        plan: &[Deployment],
+        built: Vec<Result<Objects, Box<Diagnostic>>>,
+        wanted: usize,
+        deployed: &Deployed,
+    ) {
+        let patterns = self.patterns();
+        for (at, (deployment, built)) in plan.iter().zip(built).enumerate() {
+            let path = place.shown(&deployment.root).to_owned();
+            match built {
+                Ok(objects) => {
+                    let (service, environment) = layout::owner(&path, &patterns);
+                    let environment = environment.or_else(|| environment_of(deployment, deployed));
+                    self.overlays.push(Overlay {
+                        path,
+                        service,
+                        environment,
+                        namespace: deployment.namespace.clone(),
+                        applications: deployment.applications.clone(),
+                        is_built: deployment.files.is_none(),
+                        ..Overlay::default()
+                    });
+                    self.made.push(objects);
+                    self.wanted.push(at < wanted);
+                    let mut parts = self.parts_of(place, &deployment.root);
+                    parts.extend(deployment.files.iter().flatten().map(|file| Arc::from(file.as_str())));
+                    self.parts.push(parts);
+                }
+                // What surrounds the target is no concern of whoever asks about the target.
+                Err(_) if at >= wanted => {}
+                Err(failure) => match self.excuse(&path) {
+                    Some(reason) => self.excused.push(Excused { overlay: path, reason }),
+                    None => self.diagnostics.push(*failure),
+                },
+            }
+        }
+    }
+
+    /// Overrides of images that win over an entry of the overlay's own kustomization.
+    fn hidden(&self, place: &Place<'_>, plan: &[Deployment]) -> Vec<Hidden> {
+        let mut hidden = Vec::new();
+        for deployment in plan.iter().filter(|deployment| !deployment.overrides.images.is_empty()) {
+            let file = self.kustomizations.iter().find(|file| file.directory == deployment.root);
+            let entries = file.and_then(|file| file.document.get("images")).map_or(&[][..], Datum::items);
+            for image in &deployment.overrides.images {
+                let name = image.text.split(['=', '@']).next().unwrap_or_default();
+                let name = crate::kube::Image::of(name).repository;
+                let sets = |entry: &&Datum| {
+                    entry.text_of("name") == name && (entry.get("newTag").is_some() || entry.get("digest").is_some())
+                };
+                if entries.iter().any(|entry| sets(&entry)) {
+                    hidden.extend(deployment.applications.iter().map(|application| Hidden {
+                        application: *application,
+                        image: name.to_owned(),
+                        by: image.origin,
+                        overlay: place.shown(&deployment.root).to_owned(),
+                    }));
+                }
+            }
+        }
+        hidden
+    }
+
+    /// Overlays that no Application deploys, where the repository has Applications.
+    fn find_unreached(&mut self, place: &Place<'_>) {
+        if self.argo.applications.is_empty() {
+            return;
+        }
+        let reached: BTreeSet<&str> = self.parts.iter().flatten().map(|part| &**part).collect();
+        let is_kustomization = |path: &String| KUSTOMIZATIONS.contains(&path.rsplit('/').next().unwrap_or_default());
+        let files = place.home.files("").into_iter().filter(is_kustomization);
+        let overlays: Vec<_> = files
+            .filter_map(|file| {
+                let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+                let is_overlay = folder.rsplit('/').nth(1) == Some("overlays") && !reached.contains(folder);
+                is_overlay.then(|| (folder.to_owned(), file.clone()))
+            })
+            .collect();
+        for (folder, file) in overlays {
+            let Some(text) = place.home.text(&file).ok().flatten() else { continue };
+            let id = self.sources.add(&*file, text);
+            self.facts.unreached.push((folder, Origin::at(id, 0)));
+        }
+    }
+
+    fn excuse(&self, path: &str) -> Option<String> {
+        let excuses = self.catalog.iter().flat_map(|catalog| &catalog.platform.policies.excuse);
+        let found = excuses
+            .into_iter()
+            .find(|excuse| excuse.overlay.as_ref().is_some_and(|pattern| policy::fits(pattern, path)));
+        found.map(|excuse| excuse.reason.clone())
+    }
+
+    /// The directories and files that a root is made of.
+    fn parts_of(&self, place: &Place<'_>, root: &str) -> BTreeSet<Arc<str>> {
+        let by_directory = |directory: &str| {
+            let at = self.kustomizations.binary_search_by(|file| file.directory.as_str().cmp(directory));
+            at.ok().map(|at| &self.kustomizations[at])
+        };
+        let mut parts: BTreeSet<Arc<str>> = BTreeSet::new();
+        let mut open: Vec<Arc<str>> = vec![root.into()];
+        while let Some(directory) = open.pop() {
+            if !parts.insert(place.shown(&directory).into()) {
+                continue;
+            }
+            if let Some(file) = by_directory(&directory) {
+                parts.insert(place.shown(&join(&directory, file.name)).into());
+                parts.extend(file.files.iter().map(|path| place.shown(path).into()));
+                open.extend(file.directories.iter().cloned());
+            }
+        }
+        parts
+    }
+
+    /// Manifests beside kustomizations that nothing names.
+    fn find_unused(&mut self, place: &Place<'_>) {
+        let used: BTreeSet<&Arc<str>> = self.kustomizations.iter().flat_map(|file| &file.files).collect();
+        let mut unused = Vec::new();
+        for file in &self.kustomizations {
+            let is_yaml = |name: &&String| {
+                (name.ends_with(".yaml") || name.ends_with(".yml"))
+                    && !name.starts_with('.')
+                    && !KUSTOMIZATIONS.contains(&name.as_str())
+            };
+            for name in file.beside.iter().filter(is_yaml) {
+                let path = join(&file.directory, name);
+                if !used.contains(&Arc::from(path.as_str())) {
+                    unused.push((path, join(&file.directory, file.name)));
+                }
+            }
+        }
+        unused.sort();
+        for (path, kustomization) in unused {
+            // What is rendered is listed where it is to be; the rest of it is for somebody else.
+            let is_ours = |text: &Arc<str>| is_manifest(text) && !text.starts_with(RENDERED);
+            let Some(text) = place.tree.text(&path).ok().flatten().filter(is_ours) else { continue };
+            let shown = place.shown(&path).to_owned();
+            let file = self.sources.add(&*shown, text);
+            let kustomization = place.shown(&kustomization).to_owned();
+            self.unused.push(Unused { path: shown, origin: Origin::at(file, 0), kustomization });
+        }
+    }
+
+    /// Whether anything was built, rather than read.
+    pub fn is_built(&self) -> bool {
+        self.overlays.iter().any(|overlay| overlay.is_built)
+    }
+
+    /// What Argo CD syncs in one go, of what was to be looked at: the objects of all sources of an Application, else those
+    /// of an overlay.
+    pub fn syncs(&self) -> Vec<Unit<'_>> {
+        let mut units: Vec<Unit<'_>> = Vec::new();
+        let wanted = (0..self.overlays.len()).filter(|at| self.wanted[*at]);
+        for at in wanted {
+            let overlay = &self.overlays[at];
+            let objects: Vec<&Datum> = match &self.made[at] {
+                Objects::Built(resources) => resources.iter().map(|resource| &resource.root).collect(),
+                Objects::Read(objects) => objects.iter().collect(),
+            };
+            let applications: Vec<Option<usize>> = overlay.applications.iter().map(|at| Some(*at)).collect();
+            for application in if applications.is_empty() { vec![None] } else { applications } {
+                let known = units.iter_mut().find(|unit| application.is_some() && unit.index == application);
+                match known {
+                    Some(unit) => unit.objects.extend(&objects),
+                    None => units.push(Unit {
+                        index: application,
+                        application: application.and_then(|at| self.argo.applications.get(at)),
+                        path: &overlay.path,
+                        environment: overlay.environment.as_deref(),
+                        objects: objects.clone(),
+                    }),
+                }
+            }
+        }
+        units
+    }
+
+    /// What is judged.
+    pub(super) fn subject(&self) -> Subject<'_> {
+        let mut overlays = self.overlays.clone();
+        let mut objects: Vec<Vec<Made<'_>>> = self
+            .made
+            .iter()
+            .map(|made| match made {
+                Objects::Built(resources) => resources
+                    .iter()
+                    .map(|resource| Made {
+                        root: &resource.root,
+                        stable_name: resource.first_name(),
+                        removed: &resource.removed,
+                    })
+                    .collect(),
+                Objects::Read(objects) => {
+                    objects.iter().map(|root| Made { root, stable_name: "", removed: &[] }).collect()
+                }
+            })
+            .collect();
+        if overlays.is_empty() {
+            overlays.push(Overlay { path: ".".to_owned(), ..Overlay::default() });
+            objects.push(Vec::new());
+        }
+        let mut files: HashMap<String, Vec<usize>> = HashMap::default();
+        for (at, parts) in self.parts.iter().enumerate() {
+            for part in parts {
+                files.entry(part.to_string()).or_default().push(at);
+            }
+        }
+        let kustomizations = self
+            .kustomizations
+            .iter()
+            .map(|file| {
+                // One that no overlay is made of, since what includes it does not build, is judged by itself.
+                let reach = files.get(&file.directory).cloned().unwrap_or_default();
+                (&*file.document, file.directory.clone(), reach)
+            })
+            .collect();
+        let applications = self.argo.applications.iter().map(|application| {
+            let file = application.origin.place().map(|(file, _)| &*self.sources.file(file).path);
+            let reach = file.and_then(|file| files.get(file)).cloned().unwrap_or_default();
+            (&application.datum, reach)
+        });
+        let applications = applications.collect();
+        Subject::new(Parts {
+            overlays,
+            objects,
+            kustomizations,
+            applications,
+            argo: &self.argo,
+            catalog: self.catalog.as_ref(),
+            notes: &self.notes,
+            unused: &self.unused,
+            facts: &self.facts,
+            external: self.external(),
+            files,
+            origins: &self.origins,
+            sources: &self.sources,
+        })
+    }
+
+    /// What someone else makes: by the settings, and by the services' files.
+    fn external(&self) -> External {
+        let Some(catalog) = &self.catalog else { return External::default() };
+        let declared = catalog.platform.policies.external.iter().map(|pattern| pattern.value.clone());
+        let secrets = catalog.services.iter().flat_map(|entry| &entry.service.secrets);
+        let secrets = secrets.filter(|secret| secret.external).filter_map(|secret| secret.name.as_ref());
+        External { patterns: declared.chain(secrets.map(|name| format!("Secret/{}", name.value))).collect() }
+    }
+}
+
+/// Whether a text holds Kubernetes objects: fields of the outermost level say so.
+fn is_manifest(text: &str) -> bool {
+    let has = |field: &str| text.starts_with(field) || text.contains(&format!("\n{field}"));
+    (has("kind:") && (has("apiVersion:") || has("metadata:")))
+        || text.trim_start().starts_with('{') && text.contains("\"apiVersion\"")
+}
+
+impl Gathered {
+    /// For each overlay whether its findings are wanted: it is in the target, and made of something that changed.
+    pub(super) fn wanted_overlays(&self, changed: Option<&BTreeSet<String>>) -> Vec<bool> {
+        let is_touched = |parts: &BTreeSet<Arc<str>>| {
+            changed.is_none_or(|changed| parts.iter().any(|part| changed.contains(&**part)))
+        };
+        self.wanted.iter().zip(&self.parts).map(|(wanted, parts)| *wanted && is_touched(parts)).collect()
+    }
+}
+
+/// How a rendered file begins.
+pub(super) const RENDERED: &str = "# Generated by gitopsctl";
