@@ -15,6 +15,7 @@ mod facts;
 mod fix;
 mod judge;
 mod load;
+mod lookup;
 mod place;
 mod report;
 mod schema;
