@@ -7,6 +7,8 @@ pub const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml"
 
 mod gvk;
 mod image;
+pub mod leak;
+mod makers;
 mod names;
 mod quantity;
 mod references;
@@ -16,6 +18,7 @@ mod workload;
 
 pub use gvk::{Gvk, cluster_scoped_since, group_version, is_cluster_scoped};
 pub use image::{Image, is_digest, is_repository, is_tag};
+pub use makers::{Keys, Made, is_everywhere, is_operated, is_runtime_label, made_by, runs_pods_of};
 pub use names::{is_config_key, is_env_name, is_label, is_label_value, is_subdomain};
 pub use quantity::{Quantity, quantity};
 pub use references::{PodReference, pod_references};

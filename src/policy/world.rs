@@ -1,7 +1,10 @@
 //! The objects that can meet in one cluster, indexed once: by kind, by name, by the labels of their pods.
 
+use std::sync::OnceLock;
+
 use rustc_hash::FxHashMap as HashMap;
 
+use crate::policy::lookup::Lookup;
 use crate::policy::subject::{Object, Overlay};
 use crate::yaml::data::Datum;
 
@@ -16,6 +19,8 @@ pub struct World {
     /// Workloads by namespace and one label of their pods.
     pub(super) by_label: HashMap<(String, String, String), Vec<usize>>,
     pub(super) by_namespace: HashMap<String, Vec<usize>>,
+    /// What they are to each other, worked out when somebody asks.
+    pub(super) lookup: OnceLock<Lookup>,
 }
 
 impl World {
