@@ -188,9 +188,10 @@ fn autoscaler_without_request<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let Some(target) = scaler.at(&["spec", "scaleTargetRef"]) else { return };
     let found = unit.subject.find(scaler, target.text_of("kind"), &scaler.namespace, target.text_of("name"));
     let Some((workload, pod)) = found.and_then(|workload| Some((workload, workload.pod?))) else { return };
-    for (name, metric) in utilizations(scaler.root) {
+    for (name, metric, only) in utilizations(scaler.root) {
         let lacks = |container: &&Datum| {
             container.is_mapping()
+                && (only.is_empty() || container.text_of("name") == only)
                 && amount(container, "requests", name).is_none()
                 && amount(container, "limits", name).is_none()
         };
@@ -207,18 +208,23 @@ fn autoscaler_without_request<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     }
 }
 
-/// The resources by whose utilization an autoscaler scales.
-fn utilizations(scaler: &Datum) -> Vec<(&str, &Datum)> {
+/// The resources by whose utilization an autoscaler scales, each with the one container that is measured; empty: all are.
+fn utilizations(scaler: &Datum) -> Vec<(&str, &Datum, &str)> {
     let Some(spec) = scaler.get("spec") else { return Vec::new() };
     let metrics = spec.get("metrics").map_or(&[][..], Datum::items).iter();
     let by_resource = metrics.filter_map(|metric| {
-        let resource = metric.get("resource").filter(|_| metric.text_of("type") == "Resource")?;
+        let field = match metric.text_of("type") {
+            "Resource" => "resource",
+            "ContainerResource" => "containerResource",
+            _ => return None,
+        };
+        let resource = metric.get(field)?;
         // `target.averageUtilization` since v2beta2, `targetAverageUtilization` before.
         let target = resource.at(["target", "averageUtilization"]).or(resource.get("targetAverageUtilization"))?;
-        Some((resource.text_of("name"), target))
+        Some((resource.text_of("name"), target, resource.text_of("container")))
     });
-    let plain = spec.get("targetCPUUtilizationPercentage").map(|target| ("cpu", target));
-    by_resource.chain(plain).filter(|(name, _)| !name.is_empty()).collect()
+    let plain = spec.get("targetCPUUtilizationPercentage").map(|target| ("cpu", target, ""));
+    by_resource.chain(plain).filter(|(name, ..)| !name.is_empty()).collect()
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ pub(super) const CHECKS: &[Named] = &[
     ("replicas-below", Check::Unit(replicas_below)),
     ("served-recreate", Check::Unit(served_recreate)),
     ("stateful-service", Check::Unit(stateful_service)),
-    ("utilization-without-request", Check::Unit(without_request)),
 ];
 
 /// What an HPA, a ScaledObject or a VPA scales is not there. Params: `sure`.
@@ -301,44 +300,5 @@ fn stateful_service<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
             .at(object, name)
             .say(message)
             .related(first.at(&["spec", "selector"]).unwrap_or(first.root), "its selector");
-    }
-}
-
-/// An HPA that measures the utilization of what nobody requests.
-fn without_request<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
-    let (subject, object) = (unit.subject, unit.object);
-    let Some((kind, name)) = scaled(object) else { return };
-    let found: Vec<_> = subject.named(object, kind, &object.namespace, name).collect();
-    let own = found.iter().find(|workload| workload.overlay == object.overlay).or(found.first());
-    let Some(pod) = own.and_then(|workload| subject.template(workload)) else { return };
-    let requests = |container: &Datum, resource: &str| {
-        // A limit without a request is one.
-        ["requests", "limits"]
-            .iter()
-            .any(|list| container.at(["resources", *list, resource]).is_some_and(|amount| !amount.is_null()))
-    };
-    let mut tell = |node: &'a Datum, resource: &str, only: &str| {
-        let measured = pod.containers().iter().filter(|container| only.is_empty() || container.text_of("name") == only);
-        if let Some(container) = measured.into_iter().find(|container| !requests(container, resource)) {
-            let message = format!(
-                "{} measures the utilization of {resource}, and container `{}` requests no {resource}",
-                object.title(),
-                container.text_of("name")
-            );
-            report.at(object, node).say(message).related(container, "the container");
-        }
-    };
-    if let Some(node) = object.at(&["spec", "targetCPUUtilizationPercentage"]).filter(|node| !node.is_null()) {
-        tell(node, "cpu", "");
-    }
-    for metric in object.at(&["spec", "metrics"]).map_or(&[][..], Datum::items) {
-        let Some(source) = metric.get("resource").or_else(|| metric.get("containerResource")) else { continue };
-        // Before v2 the target was no mapping of its own.
-        let target = source.get("target").or_else(|| source.get("targetAverageUtilization"));
-        let is_utilization =
-            target.is_some_and(|target| !target.is_mapping() || target.get("averageUtilization").is_some());
-        if let Some(target) = target.filter(|_| is_utilization) {
-            tell(target, source.text_of("name"), source.text_of("container"));
-        }
     }
 }
