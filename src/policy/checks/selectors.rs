@@ -29,11 +29,12 @@ fn selects_nothing<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     }
     let field = if object.kind == "NetworkPolicy" { "podSelector" } else { "selector" };
     if let Some(node) = object.at(&["spec", field]) {
-        no_pods(unit, selector, node, report);
+        no_pods(unit, selector, node, &object.title(), report);
     }
 }
 
-fn no_pods<'a>(unit: &Unit<'a>, selector: Selector<'a>, node: &'a Datum, report: &mut Report<'a>) {
+/// What selects nothing goes by `what`.
+fn no_pods<'a>(unit: &Unit<'a>, selector: Selector<'a>, node: &'a Datum, what: &str, report: &mut Report<'a>) {
     let (subject, object) = (unit.subject, unit.object);
     let has_owner = |(key, value): (&str, &str)| {
         runs_pods_of(key).is_some_and(|kind| subject.find(object, kind, &object.namespace, value).is_some())
@@ -60,7 +61,7 @@ fn no_pods<'a>(unit: &Unit<'a>, selector: Selector<'a>, node: &'a Datum, report:
         return;
     }
     let found = report.at(object, node);
-    found.say(format!("{} selects no pod in the namespace `{}`", object.title(), object.namespace));
+    found.say(format!("{what} selects no pod in the namespace `{}`", object.namespace));
     let Some((workload, _)) = nearest else { return };
     let wrong =
         selector.pairs().find(|(key, value)| !labels(workload).any(|(own, other)| own == *key && other == *value));
@@ -128,7 +129,8 @@ fn peer_selects_nothing<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
                 continue;
             }
             if unit.subject.selected(unit.object, &unit.object.namespace, selector).is_empty() {
-                no_pods(unit, selector, node, report);
+                let what = format!("a peer in the {direction} of {}", unit.object.title());
+                no_pods(unit, selector, node, &what, report);
             }
         }
     }
