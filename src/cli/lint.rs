@@ -149,32 +149,40 @@ impl Lint {
         let changes = self.changes(directory)?;
         let trusted = self.trusted(directory)?;
         let mut gathered = self.gather(&read, terminal)?;
+        let mut before = match &changes {
+            None => None,
+            // A revision without the target has nothing of it: then all of it is new.
+            Some(changes) => match self.read(directory, Some(&changes.base), text.as_deref()) {
+                Ok(old) => {
+                    let gathered = self.gather(&old, terminal)?;
+                    old.place.is_whole()?;
+                    Some(gathered)
+                }
+                Err(Failure::Told { exit: Exit::Input, .. }) => None,
+                Err(failure) => return Err(failure),
+            },
+        };
         let settings = trusted.as_ref().map_or(gathered.catalog.as_ref(), |trusted| trusted.catalog.as_ref());
         let known = self.known(directory, settings, trusted.as_ref())?;
         let changed =
             changes.as_ref().filter(|_| self.since.is_some()).map(|changes| within(&read, directory, changes));
         let trusts = |path: &str, line: &str| trusted.as_ref().is_none_or(|trusted| trusted.has(path, line));
         let today = today();
-        let mut rules = Rules {
+        let rules = Rules {
             book: &book,
             flags: &flags,
             settings: trusted.as_ref().and_then(|trusted| trusted.catalog.as_ref()),
             today: &today,
             trusts: &trusts,
             baseline: known.as_ref(),
-            changed: changed.as_ref(),
+            before: None,
+            changed: None,
         };
-        let mut outcome = lint::judge(&mut gathered, &rules);
+        let mut outcome =
+            lint::judge(&mut gathered, &Rules { before: before.as_ref(), changed: changed.as_ref(), ..rules });
         read.place.is_whole()?;
-        if let (true, Some(changes)) = (self.new_only, &changes) {
-            let before = self.read(directory, Some(&changes.base), text.as_deref());
-            if let Ok(before) = before {
-                let mut old = self.gather(&before, terminal)?;
-                rules.changed = None;
-                let found = lint::judge(&mut old, &rules);
-                before.place.is_whole()?;
-                baseline::drop_known(&mut outcome, &baseline::counts(&found));
-            }
+        if let (true, Some(old)) = (self.new_only, &mut before) {
+            baseline::drop_known(&mut outcome, &baseline::counts(&lint::judge(old, &rules)));
         }
         if let Some(path) = &self.write_baseline {
             let text = baseline::text(&outcome, &gathered.sources);

@@ -7,6 +7,7 @@ pub const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml"
 
 mod gvk;
 mod image;
+pub mod leak;
 mod makers;
 mod names;
 mod quantity;

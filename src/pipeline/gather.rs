@@ -384,7 +384,7 @@ impl Gathered {
     }
 
     /// What is judged.
-    pub(super) fn subject(&self) -> Subject<'_> {
+    pub(super) fn subject<'a>(&'a self, before: Option<&'a Subject<'a>>) -> Subject<'a> {
         let mut overlays = self.overlays.clone();
         let mut objects: Vec<Vec<Made<'_>>> = self
             .made
@@ -442,6 +442,7 @@ impl Gathered {
             files,
             origins: &self.origins,
             sources: &self.sources,
+            before,
         })
     }
 

@@ -10,6 +10,7 @@ use crate::policy::{self, Flags, Policybook};
 use crate::tree::{Change, Tree};
 
 /// How to judge.
+#[derive(Clone, Copy)]
 pub struct Rules<'a> {
     /// All policies.
     pub book: &'a Policybook,
@@ -23,6 +24,8 @@ pub struct Rules<'a> {
     pub trusts: &'a (dyn Fn(&str, &str) -> bool + Sync),
     /// What was there before.
     pub baseline: Option<&'a BTreeMap<String, usize>>,
+    /// What was there before the change, where that is known.
+    pub before: Option<&'a Gathered>,
     /// The paths that changed, where only what they can affect is wanted.
     pub changed: Option<&'a BTreeSet<String>>,
 }
@@ -33,7 +36,8 @@ pub fn judge(gathered: &mut Gathered, rules: &Rules<'_>) -> Outcome {
     let settings = rules.settings.or(gathered.catalog.as_ref());
     let policies = settings.map(|catalog| &catalog.platform.policies);
     let active = rules.book.active(policies, rules.flags, &mut diagnostics);
-    let subject = gathered.subject();
+    let before = rules.before.map(|before| before.subject(None));
+    let subject = gathered.subject(before.as_ref());
     let wanted: Vec<bool> = gathered.wanted_overlays(rules.changed);
     let all = wanted.iter().all(|wanted| *wanted);
     let request = policy::Request {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::diag::{Diagnostic, Finding, Severity};
 use crate::kustomize::Options;
-use crate::pipeline::gather::{self, Place, Target};
+use crate::pipeline::gather::{self, Gathered, Place, Target};
 use crate::pipeline::lint::{self, Rules};
 use crate::policy::{Case, Expect, Flags, Given, Policy, Policybook};
 use crate::source::SourceMap;
@@ -82,15 +82,8 @@ fn place(finding: &Finding, sources: &SourceMap) -> String {
 }
 
 fn found(policy: &Policy, case: &Case) -> Result<(Vec<Finding>, SourceMap), String> {
-    let (tree, target) = match &case.given {
-        Given::Manifests(text) => {
-            let path = case.environment.as_ref().map_or("manifests".to_owned(), |name| format!("overlays/{name}"));
-            (Tree::memory([]), Target::Text(path, text.clone()))
-        }
-        Given::Files(files) => (Tree::memory(files.clone()), Target::Directory(String::new())),
-    };
-    let place = Place { tree: &tree, repository: "", home: &tree, options: Options::default(), origin: None };
-    let mut gathered = gather::gather(&place, &target, None, &|_| ());
+    let mut gathered = gathered(case, &case.given);
+    let before = case.before.as_ref().map(|given| self::gathered(case, given));
     let mut policy = policy.clone();
     for param in &mut policy.params {
         if let Some(value) = case.params.get(&param.name) {
@@ -111,6 +104,7 @@ fn found(policy: &Policy, case: &Case) -> Result<(Vec<Finding>, SourceMap), Stri
         today: "2026-06-15",
         trusts: &|_, _| true,
         baseline: Some(&none),
+        before: before.as_ref(),
         changed: None,
     };
     let outcome = lint::judge(&mut gathered, &rules);
@@ -124,4 +118,16 @@ fn found(policy: &Policy, case: &Case) -> Result<(Vec<Finding>, SourceMap), Stri
     }
     let findings = outcome.findings.into_iter().filter(|finding| finding.rule.id == id && finding.is_open());
     Ok((findings.collect(), gathered.sources))
+}
+
+fn gathered(case: &Case, given: &Given) -> Gathered {
+    let (tree, target) = match given {
+        Given::Manifests(text) => {
+            let path = case.environment.as_ref().map_or("manifests".to_owned(), |name| format!("overlays/{name}"));
+            (Tree::memory([]), Target::Text(path, text.clone()))
+        }
+        Given::Files(files) => (Tree::memory(files.clone()), Target::Directory(String::new())),
+    };
+    let place = Place { tree: &tree, repository: "", home: &tree, options: Options::default(), origin: None };
+    gather::gather(&place, &target, None, &|_| ())
 }

@@ -35,6 +35,8 @@ pub struct Case {
     pub expect: Expect,
     /// What it gives.
     pub given: Given,
+    /// What was there before, for policies that judge a change.
+    pub before: Option<Given>,
     /// Where a finding must be: a JSON pointer into the object, or file:line.
     pub at: Option<String>,
     /// What its message must hold.
@@ -58,16 +60,49 @@ pub fn cases(text: &str, file: FileId, path: &str) -> Result<Vec<Vec<Case>>, Box
         .collect()
 }
 
-const FIELDS: [&str; 11] =
-    ["name", "expect", "at", "message", "severity", "count", "params", "environment", "object", "objects", "files"];
+const FIELDS: [&str; 12] = [
+    "before",
+    "name",
+    "expect",
+    "at",
+    "message",
+    "severity",
+    "count",
+    "params",
+    "environment",
+    "object",
+    "objects",
+    "files",
+];
 
 fn case(root: &Datum) -> Result<Case, Box<Diagnostic>> {
     fields(root, "a test", &FIELDS)?;
-    let given =
+    let before = root.get("before").map(|before| {
+        fields(before, "`before`", &["object", "objects", "files"])?;
+        given(before)
+    });
+    let text = |field: &str| Ok::<_, Box<Diagnostic>>(optional(root, field)?.map(|node| node.text().to_owned()));
+    Ok(Case {
+        name: required(root, "name")?.text().to_owned(),
+        expect: one_of(required(root, "expect")?, &[("fail", Expect::Fail), ("pass", Expect::Pass)])?,
+        given: given(root)?,
+        before: before.transpose()?,
+        at: text("at")?,
+        message: text("message")?,
+        severity: optional(root, "severity")?.map(|level| one_of(level, &load::SEVERITIES)).transpose()?,
+        count: text("count")?.and_then(|count| count.parse().ok()),
+        params: root.get("params").map_or(Ok(Map::new()), object)?,
+        environment: text("environment")?,
+    })
+}
+
+/// What a test gives, or gave before.
+fn given(root: &Datum) -> Result<Given, Box<Diagnostic>> {
+    let fields =
         ["object", "objects", "files"].into_iter().filter(|field| root.get(field).is_some()).collect::<Vec<_>>();
     let printed =
         |node: &Datum| print::document(node).map_err(|error| load::wrong(error.message, error.origin, "this value"));
-    let given = match given[..] {
+    Ok(match fields[..] {
         ["object"] => Given::Manifests(printed(root.get("object").unwrap_or(root))?),
         ["objects"] => {
             let objects = root.get("objects").map_or(&[][..], Datum::items);
@@ -79,17 +114,5 @@ fn case(root: &Datum) -> Result<Case, Box<Diagnostic>> {
             Given::Files(files.iter().map(|(path, text)| (path.text().to_owned(), text.text().to_owned())).collect())
         }
         _ => return Err(load::wrong("a test has one of `object`, `objects` and `files`", root.origin, "this test")),
-    };
-    let text = |field: &str| Ok::<_, Box<Diagnostic>>(optional(root, field)?.map(|node| node.text().to_owned()));
-    Ok(Case {
-        name: required(root, "name")?.text().to_owned(),
-        expect: one_of(required(root, "expect")?, &[("fail", Expect::Fail), ("pass", Expect::Pass)])?,
-        given,
-        at: text("at")?,
-        message: text("message")?,
-        severity: optional(root, "severity")?.map(|level| one_of(level, &load::SEVERITIES)).transpose()?,
-        count: text("count")?.and_then(|count| count.parse().ok()),
-        params: root.get("params").map_or(Ok(Map::new()), object)?,
-        environment: text("environment")?,
     })
 }

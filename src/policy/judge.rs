@@ -5,10 +5,10 @@ use rustc_hash::FxHashMap as HashMap;
 use serde_json::Value;
 
 use crate::diag::{Diagnostic, Severity};
-use crate::policy::cel::{Programs, Worlds};
 use crate::policy::checks::{self, Check};
 use crate::policy::definition::{Demand, Each, Logic, Params, Policy};
 use crate::policy::diags::codes;
+use crate::policy::expressions::{Programs, Worlds};
 use crate::policy::report::{Found, Report, Unit, Whole, step};
 use crate::policy::schema::{Schema, Violation};
 use crate::policy::subject::{Object, Subject};
@@ -243,7 +243,7 @@ fn violation<'a, 'r>(
     for (at, part) in steps.iter().enumerate() {
         match step(node, part) {
             Some(next) if !is_missing || at + 1 < steps.len() => node = next,
-            _ => return report.missing(unit.object, node, &steps[at..].join("/")),
+            _ => return report.lacks(unit.object, node, &steps[at..].iter().map(String::as_str).collect::<Vec<_>>()),
         }
     }
     report.at(unit.object, node)

@@ -6,11 +6,11 @@
 //! A policy is one file under `policies/`. What it needs beyond JSON Schema is a check in `checks/`.
 
 mod case;
-mod cel;
 mod checks;
 mod definition;
 mod diags;
 mod embedded;
+mod expressions;
 mod facts;
 mod fix;
 mod judge;

@@ -215,6 +215,8 @@ pub struct Subject<'a> {
     pub origins: &'a Origins,
     /// The texts that were read.
     pub sources: &'a SourceMap,
+    /// What was there before a change, where that is known.
+    pub before: Option<&'a Subject<'a>>,
     pub(super) worlds: Vec<World>,
     applied: OnceLock<Vec<Option<(Phase, i64)>>>,
 }
@@ -248,6 +250,8 @@ pub struct Parts<'a> {
     pub origins: &'a Origins,
     /// The texts that were read.
     pub sources: &'a SourceMap,
+    /// What was there before a change, where that is known.
+    pub before: Option<&'a Subject<'a>>,
 }
 
 /// An object that came out of a build or a file.
@@ -316,6 +320,7 @@ impl<'a> Subject<'a> {
             files: parts.files,
             origins: parts.origins,
             sources: parts.sources,
+            before: parts.before,
             worlds,
             applied: OnceLock::new(),
         }

@@ -69,7 +69,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("jsonschema", &["catalog/schema.rs", "policy/schema.rs"]),
     ("annotate_snippets", &["report/human.rs"]),
     ("quick_junit", &["report/junit.rs"]),
-    ("cel", &["policy/cel.rs"]),
+    ("cel", &["policy/expressions.rs"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/completions.rs"]),
     ("clap_mangen", &["cli/man.rs"]),

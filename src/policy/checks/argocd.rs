@@ -1,8 +1,11 @@
 //! Applications, projects and ApplicationSets: what Argo CD would refuse after the merge, or silently not do.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap as HashMap;
 
 use crate::argo::{self, AppProject, Application};
+use crate::diag::Diagnostic;
 use crate::policy::checks::{Check, Named};
 use crate::policy::facts::Lies;
 use crate::policy::report::{Report, Unit, Whole};
@@ -208,15 +211,28 @@ fn overlays_at(subject: &Subject<'_>, origin: Origin) -> Vec<usize> {
     file.and_then(|file| subject.files.get(file)).cloned().unwrap_or_default()
 }
 
-/// What was said when Applications and ApplicationSets were read, by its code. Params: `code`.
+/// What was said when Applications and ApplicationSets were read, by its code, once for all places of which it holds. Params:
+/// `code`.
 fn argo_note<'a>(whole: &Whole<'a>, report: &mut Report<'a>) {
     let notes = whole.subject.argo.diagnostics.iter();
-    for note in notes.filter(|note| note.code.id == whole.params.text("code")) {
-        let Some(label) = note.labels.first() else { continue };
-        let origin = Origin::at(label.span.file, label.span.start);
-        let found = report.elsewhere(origin, &overlays_at(whole.subject, origin));
-        found.say(&note.message);
-        if let Some(help) = note.help.first() {
+    let mut by_message: BTreeMap<&str, Vec<&Diagnostic>> = BTreeMap::new();
+    for note in notes.filter(|note| note.code.id == whole.params.text("code") && !note.labels.is_empty()) {
+        by_message.entry(&note.message).or_default().push(note);
+    }
+    for (message, notes) in by_message {
+        let place = |note: &Diagnostic| note.labels.first().map(|label| Origin::at(label.span.file, label.span.start));
+        let places: Vec<Origin> = notes.iter().filter_map(|note| place(note)).collect();
+        let Some((first, others)) = places.split_first() else { continue };
+        let mut overlays: Vec<usize> = places.iter().flat_map(|place| overlays_at(whole.subject, *place)).collect();
+        overlays.sort_unstable();
+        overlays.dedup();
+        let found = report.elsewhere(*first, &overlays);
+        match others.len() {
+            0 => found.say(message),
+            count => found.say(format!("{message}, here and in {count} more places")),
+        };
+        found.related.extend(others.iter().take(3).map(|place| (*place, "here too".to_owned())));
+        if let Some(help) = notes.first().and_then(|note| note.help.first()) {
             found.help(help);
         }
     }

@@ -2,21 +2,30 @@
 //! or messages of policies, and may serve several.
 
 mod argocd;
+mod changes;
 mod dapr;
 mod disruptions;
+mod gateway;
+mod hosts;
 mod images;
 mod isolation;
+mod istio;
 mod kustomization;
+mod labels;
 mod namespaces;
+mod operators;
 mod platform;
 mod pods;
 mod ports;
 mod probes;
+mod rbac;
 mod references;
 mod resources;
 mod rollout;
+mod rollouts;
 mod routes;
 mod scaling;
+mod secrets;
 mod security;
 mod selectors;
 mod spread;
@@ -41,21 +50,29 @@ pub(super) type Named = (&'static str, Check);
 /// Every check, by file.
 const ALL: &[&[Named]] = &[
     argocd::CHECKS,
+    changes::CHECKS,
     dapr::CHECKS,
     disruptions::CHECKS,
+    gateway::CHECKS,
     images::CHECKS,
     isolation::CHECKS,
+    istio::CHECKS,
     kustomization::CHECKS,
+    labels::CHECKS,
     namespaces::CHECKS,
+    operators::CHECKS,
     platform::CHECKS,
     pods::CHECKS,
     ports::CHECKS,
     probes::CHECKS,
+    rbac::CHECKS,
     references::CHECKS,
     resources::CHECKS,
     rollout::CHECKS,
+    rollouts::CHECKS,
     routes::CHECKS,
     scaling::CHECKS,
+    secrets::CHECKS,
     security::CHECKS,
     selectors::CHECKS,
     spread::CHECKS,
