@@ -9,6 +9,7 @@ mod fuzz;
 mod golden;
 mod init;
 mod overrides;
+mod policies;
 mod render;
 mod scaffold;
 mod support;
