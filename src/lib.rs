@@ -1,4 +1,4 @@
-//! gitopsctl: renders the Kustomize trees of a platform that Argo CD deploys.
+//! gitopsctl: renders, builds and lints the Kustomize trees of a platform that Argo CD deploys.
 //!
 //! The modules in the order in which the data goes. ARCHITECTURE.md says who may import whom, and why.
 //!

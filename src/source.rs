@@ -312,7 +312,8 @@ mod tests {
         let file = sources.add("k.yaml", "patches:\n- patch: |\n\n    - op: add\n      path: /é\n- patch: '[{}]'\n");
         let literal = sources.add_within(file, 18, "- op: add\n  path: /é\n");
         assert_eq!(sources.position(literal, 12), Position { line: 5, column: 7 });
-        let quoted = sources.add_within(file, sources.file(file).text.find('\'').map_or(0, |at| at as u32), "[{}]");
+        let quote = sources.file(file).text.find('\'').and_then(|at| u32::try_from(at).ok()).unwrap_or(0);
+        let quoted = sources.add_within(file, quote, "[{}]");
         assert_eq!(sources.position(quoted, 2), Position { line: 6, column: 10 });
         assert_eq!(sources.all().count(), 1);
     }

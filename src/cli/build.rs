@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use rayon::prelude::*;
 
 use crate::catalog;
 use crate::cli::build_all;
@@ -122,26 +121,6 @@ impl Built {
         let Finished { sources, mut diagnostics, origins, caches, .. } = session.finish();
         let build = built.map_err(|failure| diagnostics.push(*failure)).ok();
         Self { build, sources, diagnostics, origins, caches }
-    }
-}
-
-/// What became of several directories.
-pub(super) struct Builds {
-    /// In the order of the directories; `None` where one failed, which the diagnostics say.
-    pub(super) builds: Vec<Option<kustomize::Build>>,
-    pub(super) sources: SourceMap,
-    pub(super) diagnostics: Diagnostics,
-}
-
-impl Builds {
-    /// Builds directories of a place side by side; what they share is built once.
-    pub(super) fn of(place: &Place, roots: &[String], options: Options, flags: &Flags) -> Self {
-        let program = Program::new(flags, &place.tree);
-        let session = place.session(Options { shared: roots.len() > 1, ..options }, &program);
-        let built: Vec<_> = roots.par_iter().map(|root| kustomize::build(&session, root)).collect();
-        let Finished { sources, mut diagnostics, .. } = session.finish();
-        let builds = built.into_iter().map(|built| built.map_err(|failure| diagnostics.push(*failure)).ok()).collect();
-        Self { builds, sources, diagnostics }
     }
 }
 

@@ -181,6 +181,13 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
+/// Whether a word is another one with a slip of one or two letters: nearer than [`closest`], where being wrong costs more
+/// than a hint.
+pub fn is_slip(word: &str, meant: &str) -> bool {
+    let letters = word.len().min(meant.len());
+    letters >= 5 && word != meant && strsim::damerau_levenshtein(word, meant) <= if letters >= 9 { 2 } else { 1 }
+}
+
 /// 0 to 1. Typing slips change a few letters; forgetting a part of a name (`order` for `order-service`) changes many,
 /// so a name that holds the whole word counts as near too.
 fn similarity(word: &str, candidate: &str) -> f64 {

@@ -94,7 +94,6 @@ pub fn made_by<'a>(group: &str, kind: &str, name: &str, root: &'a Datum) -> Vec<
             let users = items(&["users"]).iter().map(|user| format!("{name}-pguser-{}", user.text_of("name")));
             users.chain([format!("{name}-pguser-{name}")]).map(|name| secret(name, Keys::Any)).collect()
         }
-        ("kafka.strimzi.io", "KafkaUser") => any(&[""]),
         ("kafka.strimzi.io", "Kafka") => {
             any(&["-cluster-ca-cert", "-cluster-ca", "-clients-ca-cert", "-clients-ca", "-cluster-operator-certs"])
         }
@@ -124,7 +123,9 @@ pub fn made_by<'a>(group: &str, kind: &str, name: &str, root: &'a Datum) -> Vec<
         ("secrets.doppler.com", "DopplerSecret") => {
             vec![Made { namespace: Some("*"), ..secret(at(&["managedSecret", "name"]), Keys::Any) }]
         }
-        ("onepassword.com", "OnePasswordItem") | ("ricoberger.de", "VaultSecret") => any(&[""]),
+        ("kafka.strimzi.io", "KafkaUser")
+        | ("onepassword.com", "OnePasswordItem")
+        | ("ricoberger.de", "VaultSecret") => any(&[""]),
         ("spv.no", "AzureKeyVaultSecret") => {
             vec![secret(or_own(at(&["output", "secret", "name"])), Keys::Any)]
         }

@@ -19,13 +19,19 @@ pub const WORKLOADS: &[(&str, &str, &[&str])] = &[
     ("apps.openshift.io", "DeploymentConfig", &["spec", "template"]),
 ];
 
+/// Whether a group and kind are those of a workload. One of Kubernetes' own that says no group, as people write it by
+/// mistake, is known by its kind: what else is wrong with it is told all the same.
+fn is(known: (&str, &str), group: &str, kind: &str) -> bool {
+    known.1 == kind && (known.0 == group || group.is_empty() && matches!(known.0, "apps" | "batch"))
+}
+
 /// The pod template of an object; a Pod is its own. `None` where the kind has none, or the object lacks it.
 pub fn pod_template<'a>(group: &str, kind: &str, root: &'a Datum) -> Option<&'a Datum> {
-    let (.., path) = WORKLOADS.iter().find(|(known_group, known, _)| *known == kind && *known_group == group)?;
+    let (.., path) = WORKLOADS.iter().find(|(known_group, known, _)| is((known_group, known), group, kind))?;
     root.at(path.iter().copied()).filter(|template| template.is_mapping())
 }
 
 /// Whether a kind runs pods.
 pub fn is_workload(group: &str, kind: &str) -> bool {
-    WORKLOADS.iter().any(|(known_group, known, _)| *known == kind && *known_group == group)
+    WORKLOADS.iter().any(|(known_group, known, _)| is((known_group, known), group, kind))
 }

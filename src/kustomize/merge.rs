@@ -276,7 +276,9 @@ impl<'a> Merger<'a> {
                 }
                 _ => {
                     pairs.remove(at);
-                    by.into_iter().for_each(|origin| self.takes_away(None, origin));
+                    if let Some(origin) = by {
+                        self.takes_away(None, origin);
+                    }
                 }
             }
             if by.is_some() {

@@ -188,7 +188,9 @@ impl<'a> Session<'a> {
         let tried = self.tried.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut vain: Vec<_> = tried.into_values().flatten().collect();
         vain.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
-        vain.into_iter().for_each(|diagnostic| diagnostics.push(diagnostic));
+        for diagnostic in vain {
+            diagnostics.push(diagnostic);
+        }
         Finished {
             kustomizations,
             sources: self.sources.into_inner().unwrap_or_else(PoisonError::into_inner),

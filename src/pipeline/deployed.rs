@@ -53,7 +53,7 @@ pub(super) fn documents(place: &Place<'_>, session: &Session<'_>) -> Vec<(String
     let is_yaml = |path: &String| path.ends_with(".yaml") || path.ends_with(".yml");
     let files: Vec<String> = place.tree.files(place.repository).into_iter().filter(is_yaml).collect();
     let read = |path: &String| -> Vec<(String, Datum)> {
-        let text = session.text_of(path).filter(|text| is_argo(text));
+        let text = session.text_of(path).filter(is_argo);
         let Some((text, file)) = text.and_then(|text| Some((text, session.file_of(path)?))) else { return Vec::new() };
         // Templates of charts are no YAML, and no documents either.
         let documents = load::documents(&text, file).unwrap_or_default();

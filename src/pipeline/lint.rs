@@ -51,7 +51,9 @@ pub fn judge(gathered: &mut Gathered, rules: &Rules<'_>) -> Outcome {
         wanted: (!all).then_some(&wanted[..]),
     };
     let (mut findings, faults) = policy::lint(&request);
-    faults.into_iter().for_each(|fault| diagnostics.push(fault));
+    for fault in faults {
+        diagnostics.push(fault);
+    }
     let judged = |at: &usize| wanted.get(*at).copied().unwrap_or(false);
     let objects = (0..gathered.overlays.len()).filter(judged).map(|at| subject.objects_of(at).len()).sum();
     let overlays = (0..gathered.overlays.len()).filter(judged).count();
@@ -122,10 +124,9 @@ pub fn fixes(home: &Tree, book: &Policybook, gathered: &Gathered, outcome: &Outc
             Ok(edit) => {
                 let others = edits.entry(&source.path).or_default();
                 // Two findings of one place need one edit; two that overlap need a second run.
-                if others
-                    .iter()
-                    .all(|other| other.end <= edit.start && other != &edit || other.start >= edit.end && other != &edit)
-                {
+                let is_apart =
+                    |other: &policy::Edit| other != &edit && (other.end <= edit.start || other.start >= edit.end);
+                if others.iter().all(is_apart) {
                     others.push(edit);
                     fixes.mended += 1;
                 }

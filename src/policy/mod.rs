@@ -48,6 +48,9 @@ pub use subject::{Made, Object, Overlay, Parts, Pod, Subject};
 pub use suppress::{ANNOTATION, MARK};
 pub use world::World;
 
+/// The JSON Schema of policy files.
+pub const POLICY_SCHEMA: &str = include_str!("policy.schema.json");
+
 /// What to lint, and what counts.
 pub struct Request<'a> {
     /// What is judged.

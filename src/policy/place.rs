@@ -39,7 +39,7 @@ struct Link {
     step: Option<Step>,
 }
 
-impl<'a> Places<'a> {
+impl Places<'_> {
     /// Those that set a value, the last one first.
     fn chain(&self, mut origin: Origin) -> Vec<Link> {
         let mut links = Vec::new();
@@ -70,7 +70,7 @@ impl<'a> Places<'a> {
     /// A finding with its places.
     pub(super) fn finding(&self, raw: &Raw<'_>, active: &Active<'_>) -> Placed {
         let found = &raw.found;
-        let origin = self.taken_away(found).unwrap_or(found.origin);
+        let origin = Self::taken_away(found).unwrap_or(found.origin);
         let was_taken = origin != found.origin;
         let links = self.chain(origin);
         let mut chain: Vec<Span> = links.iter().filter_map(|link| link.place).map(|place| self.span(place)).collect();
@@ -123,7 +123,7 @@ impl<'a> Places<'a> {
     }
 
     /// Who took away what is missing, where a patch did.
-    fn taken_away(&self, found: &Found<'_>) -> Option<Origin> {
+    fn taken_away(found: &Found<'_>) -> Option<Origin> {
         let object = found.object.filter(|object| found.there < found.steps.len() && !object.removed.is_empty())?;
         let steps = stable_steps(object.root, &found.steps);
         let is_it =

@@ -7,97 +7,97 @@ use crate::yaml::data::{Content, Datum};
 
 /// One thing to judge.
 #[derive(Clone, Copy, Debug)]
-pub struct Unit<'a> {
+pub(super) struct Unit<'a> {
     /// All that is judged, for what a unit refers to.
-    pub subject: &'a Subject<'a>,
+    pub(super) subject: &'a Subject<'a>,
     /// The object, or the kustomization, that it is part of.
-    pub object: &'a Object<'a>,
+    pub(super) object: &'a Object<'a>,
     /// The unit: the object's root, a pod's spec, a container, a port, an entry.
-    pub node: &'a Datum,
+    pub(super) node: &'a Datum,
     /// The container, where the unit is one or a part of one.
-    pub container: Option<&'a Datum>,
+    pub(super) container: Option<&'a Datum>,
     /// The parameters of the policy.
-    pub params: &'a Params,
+    pub(super) params: &'a Params,
 }
 
 impl<'a> Unit<'a> {
     /// The overlay of the object.
-    pub fn overlay(&self) -> &'a Overlay {
+    pub(super) fn overlay(&self) -> &'a Overlay {
         &self.subject.overlays[self.object.overlay]
     }
 
     /// The pod template of the object.
-    pub fn pod(&self) -> Option<Pod<'a>> {
+    pub(super) fn pod(&self) -> Option<Pod<'a>> {
         self.object.pod
     }
 
     /// The name of the container; empty where the unit is not about one.
-    pub fn container_name(&self) -> &'a str {
+    pub(super) fn container_name(&self) -> &'a str {
         self.container.map_or("", |container| container.text_of("name"))
     }
 }
 
 /// Everything at once, for checks of what only shows between objects.
 #[derive(Clone, Copy, Debug)]
-pub struct Whole<'a> {
+pub(super) struct Whole<'a> {
     /// All that is judged.
-    pub subject: &'a Subject<'a>,
+    pub(super) subject: &'a Subject<'a>,
     /// The parameters of the policy.
-    pub params: &'a Params,
+    pub(super) params: &'a Params,
 }
 
 /// Something that a check found.
 #[derive(Clone, Debug)]
-pub struct Found<'a> {
+pub(super) struct Found<'a> {
     /// The object; `None` where it is about a file or the repository.
-    pub object: Option<&'a Object<'a>>,
+    pub(super) object: Option<&'a Object<'a>>,
     /// Steps from the object's root: keys, and indices of lists.
-    pub steps: Vec<String>,
+    pub(super) steps: Vec<String>,
     /// Who set the node that it is about, or the nearest parent of what is not there.
-    pub origin: Origin,
+    pub(super) origin: Origin,
     /// How many of the steps lead to something that is there.
-    pub there: usize,
+    pub(super) there: usize,
     /// The container, where it is about one.
-    pub container: Option<String>,
+    pub(super) container: Option<String>,
     /// What to say; the policy's message where the check says nothing.
-    pub message: Option<String>,
+    pub(super) message: Option<String>,
     /// What to do.
-    pub help: Option<String>,
+    pub(super) help: Option<String>,
     /// Further places.
-    pub related: Vec<(Origin, String)>,
+    pub(super) related: Vec<(Origin, String)>,
     /// Overlays, where no object says them.
-    pub overlays: Vec<usize>,
+    pub(super) overlays: Vec<usize>,
     /// The text of the node, for messages.
-    pub value: String,
+    pub(super) value: String,
 }
 
-impl<'a> Found<'a> {
+impl Found<'_> {
     /// What to say: lower case, no full stop.
-    pub fn say(&mut self, message: impl Into<String>) -> &mut Self {
+    pub(super) fn say(&mut self, message: impl Into<String>) -> &mut Self {
         self.message = Some(message.into());
         self
     }
 
     /// What to do, in the imperative.
-    pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
+    pub(super) fn help(&mut self, help: impl Into<String>) -> &mut Self {
         self.help = Some(help.into());
         self
     }
 
     /// The line to edit is another than the one that set the node last.
-    pub fn edit(&mut self, node: &Datum) -> &mut Self {
+    pub(super) fn edit(&mut self, node: &Datum) -> &mut Self {
         self.origin = node.origin;
         self
     }
 
     /// A further place.
-    pub fn related(&mut self, node: &Datum, text: impl Into<String>) -> &mut Self {
+    pub(super) fn related(&mut self, node: &Datum, text: impl Into<String>) -> &mut Self {
         self.related.push((node.origin, text.into()));
         self
     }
 
     /// The container that it is about.
-    pub fn of_container(&mut self, container: &Datum) -> &mut Self {
+    pub(super) fn of_container(&mut self, container: &Datum) -> &mut Self {
         self.container = Some(container.text_of("name").to_owned());
         self
     }
@@ -105,7 +105,7 @@ impl<'a> Found<'a> {
 
 /// Takes in what checks find.
 #[derive(Debug, Default)]
-pub struct Report<'a> {
+pub(super) struct Report<'a> {
     found: Vec<Found<'a>>,
     container: Option<&'a Datum>,
 }
@@ -121,18 +121,18 @@ impl<'a> Report<'a> {
     }
 
     /// Something is wrong with a node of an object.
-    pub fn at(&mut self, object: &'a Object<'a>, node: &'a Datum) -> &mut Found<'a> {
+    pub(super) fn at(&mut self, object: &'a Object<'a>, node: &'a Datum) -> &mut Found<'a> {
         self.push(object, node, &[])
     }
 
     /// Something is not there: a path of fields below a node, such as `resources/limits`.
-    pub fn missing(&mut self, object: &'a Object<'a>, parent: &'a Datum, path: &str) -> &mut Found<'a> {
+    pub(super) fn missing(&mut self, object: &'a Object<'a>, parent: &'a Datum, path: &str) -> &mut Found<'a> {
         let steps: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
         self.lacks(object, parent, &steps)
     }
 
     /// [`Report::missing`] for fields whose names may hold a slash.
-    pub fn lacks(&mut self, object: &'a Object<'a>, parent: &'a Datum, steps: &[&str]) -> &mut Found<'a> {
+    pub(super) fn lacks(&mut self, object: &'a Object<'a>, parent: &'a Datum, steps: &[&str]) -> &mut Found<'a> {
         let mut node = parent;
         let mut rest: Vec<&str> = steps.to_vec();
         while let Some(next) = rest.first().and_then(|part| step(node, part)) {
@@ -143,7 +143,7 @@ impl<'a> Report<'a> {
     }
 
     /// Something is wrong with a place that belongs to no object.
-    pub fn elsewhere(&mut self, origin: Origin, overlays: &[usize]) -> &mut Found<'a> {
+    pub(super) fn elsewhere(&mut self, origin: Origin, overlays: &[usize]) -> &mut Found<'a> {
         let found = Found {
             object: None,
             steps: Vec::new(),

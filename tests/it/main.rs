@@ -10,6 +10,7 @@ mod golden;
 mod init;
 mod lint;
 mod overrides;
+mod policies;
 mod render;
 mod scaffold;
 mod support;

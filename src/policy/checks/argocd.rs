@@ -256,10 +256,13 @@ fn cluster(application: &Application) -> String {
     text(&application.destination.server).or_else(|| text(&application.destination.name)).unwrap_or_default()
 }
 
+/// An object in a cluster: the cluster, group, kind, namespace and name.
+type Deployed<'a> = (String, &'a str, &'a str, &'a str, &'a str);
+
 /// One object in two Applications of one cluster: each undoes the other, and pruning one deletes it for both.
 fn object_twice<'a>(whole: &Whole<'a>, report: &mut Report<'a>) {
     let subject = whole.subject;
-    let mut first: HashMap<(String, &str, &str, &str, &str), (&'a Object<'a>, usize)> = HashMap::default();
+    let mut first: HashMap<Deployed<'_>, (&'a Object<'a>, usize)> = HashMap::default();
     for object in &subject.objects {
         for at in &subject.overlays[object.overlay].applications {
             let Some(application) = subject.argo.applications.get(*at) else { continue };

@@ -1,7 +1,7 @@
 //! What a change does to what is deployed already: objects whose removal loses data, fields that cannot be changed. Nothing
 //! is found where it is not known what was there before.
 
-use rustc_hash::FxHashMap as HashMap;
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use crate::argo;
 use crate::policy::checks::{Check, Named};
@@ -25,12 +25,12 @@ fn key<'a>(subject: &'a Subject<'a>, object: &'a Object<'a>) -> Key<'a> {
 fn stateful_removed<'a>(whole: &Whole<'a>, report: &mut Report<'a>) {
     let subject = whole.subject;
     let Some(before) = subject.before else { return };
-    let now: HashMap<Key<'_>, ()> = subject.objects.iter().map(|object| (key(subject, object), ())).collect();
+    let now: HashSet<Key<'_>> = subject.objects.iter().map(|object| key(subject, object)).collect();
     let kinds = whole.params.list("kinds");
     let is_meant = |object: &&Object<'_>| {
         kinds.iter().any(|kind| kind.rsplit_once('/').is_some_and(|(group, kind)| object.is(group, kind)))
     };
-    for object in before.objects.iter().filter(is_meant).filter(|object| !now.contains_key(&key(before, object))) {
+    for object in before.objects.iter().filter(is_meant).filter(|object| !now.contains(&key(before, object))) {
         let path = &before.overlays[object.overlay].path;
         // What keeps Argo CD from deleting it.
         let options = object.annotation(argo::SYNC_OPTIONS).map_or("", Datum::text);

@@ -160,10 +160,9 @@ fn gateway<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
     let lists = unit.object.root.get("spec").into_iter().chain(matches);
     for gateway in lists.flat_map(|node| node.get("gateways").map_or(&[][..], Datum::items)) {
         let text = gateway.text();
-        let (namespace, name) = match (text.split_once('/'), service_name(text, &unit.object.namespace)) {
-            (Some((namespace, name)), _) | (None, Some((name, namespace))) => (namespace, name),
-            (None, None) => continue,
-        };
+        let qualified = text.split_once('/');
+        let by_host = || service_name(text, &unit.object.namespace).map(|(name, namespace)| (namespace, name));
+        let Some((namespace, name)) = qualified.or_else(by_host) else { continue };
         if text != "mesh" && is_seen(namespace) && look_up(unit, GROUP, "Gateway", namespace, name).is_missing() {
             report.at(unit.object, gateway);
         }

@@ -42,7 +42,7 @@ fn has_role(object: &Object<'_>, pattern: &str) -> bool {
 }
 
 /// The role of an object, by the params, else by the service whose overlay it is in.
-fn role<'a>(unit: &Unit<'a>) -> Option<&'static str> {
+fn role(unit: &Unit<'_>) -> Option<&'static str> {
     let object = unit.object;
     for (role, param) in [("databases", "databases"), ("dapr", "dapr"), ("gateway", "gateway")] {
         if unit.params.list(param).iter().any(|pattern| has_role(object, pattern)) {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::diag::closest;
+use crate::diag::{self, closest};
 use crate::kube::is_everywhere;
 use crate::policy::checks::{Check, Named};
 use crate::policy::report::{Report, Unit};
@@ -95,11 +95,9 @@ fn without_hash(name: &str) -> Option<&str> {
     (hash.len() == 10 && hash.bytes().all(|byte| b"2456789bcdfghkmt".contains(&byte))).then_some(name)
 }
 
-/// Whether a name is so near to another that it is a slip: one or two letters, or a part left out.
+/// Whether a name is so near to another that it is a slip.
 pub(super) fn is_slip(name: &str, near: Option<&str>) -> bool {
-    let Some(near) = near else { return false };
-    let letters = name.len().min(near.len());
-    letters >= 5 && strsim::damerau_levenshtein(name, near) <= if letters >= 9 { 2 } else { 1 }
+    near.is_some_and(|near| diag::is_slip(name, near))
 }
 
 fn is_external(unit: &Unit<'_>, kind: &str, name: &str) -> bool {
