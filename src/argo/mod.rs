@@ -20,6 +20,7 @@ mod value;
 mod waves;
 
 use crate::diag::Diagnostics;
+use crate::source::Origin;
 use crate::tree::Tree;
 use crate::yaml::data::Datum;
 
@@ -84,6 +85,15 @@ pub struct Found {
     pub sets: Vec<ApplicationSet>,
     /// What could not be evaluated or fails.
     pub diagnostics: Diagnostics,
+}
+
+impl Found {
+    /// Where everything that was found starts.
+    pub fn origins(&self) -> impl Iterator<Item = Origin> + '_ {
+        let applications = self.applications.iter().map(|application| application.origin);
+        let projects = self.projects.iter().map(|project| project.origin);
+        applications.chain(projects).chain(self.sets.iter().map(|set| set.origin))
+    }
 }
 
 /// Reads Applications, projects and ApplicationSets; other documents are passed over.

@@ -202,7 +202,7 @@ impl Lint {
             outcome.findings.extend(gathered.diagnostics.iter().map(lint::as_finding));
         }
         self.print(directory, &gathered.sources, &outcome, terminal)?;
-        if is_untouched && !has_faults(&gathered) {
+        if is_untouched && outcome.findings.is_empty() && !has_faults(&gathered) {
             terminal.say("the changes affect no overlay");
         }
         let fails = outcome.findings.iter().any(|item| item.is_open() && item.severity >= self.fail_on.into());

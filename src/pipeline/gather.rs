@@ -422,9 +422,13 @@ impl Gathered {
                 (&*file.document, file.directory.clone(), reach)
             })
             .collect();
-        let applications = self.argo.applications.iter().map(|application| {
-            let file = application.origin.place().map(|(file, _)| &*self.sources.file(file).path);
-            let reach = file.and_then(|file| files.get(file)).cloned().unwrap_or_default();
+        let applications = self.argo.applications.iter().enumerate().map(|(at, application)| {
+            let mut reach = self.files_of(at).next().and_then(|file| files.get(file)).cloned().unwrap_or_default();
+            // What it deploys is what a mistake in it concerns.
+            let is_of_it = |overlay: &usize| self.overlays[*overlay].applications.contains(&at);
+            reach.extend((0..self.overlays.len()).filter(is_of_it));
+            reach.sort_unstable();
+            reach.dedup();
             (&application.datum, reach)
         });
         let applications = applications.collect();
@@ -466,10 +470,24 @@ fn is_manifest(text: &str) -> bool {
 impl Gathered {
     /// For each overlay whether its findings are wanted: it is in the target, and made of something that changed.
     pub(super) fn wanted_overlays(&self, changed: Option<&BTreeSet<String>>) -> Vec<bool> {
-        let is_touched = |parts: &BTreeSet<Arc<str>>| {
-            changed.is_none_or(|changed| parts.iter().any(|part| changed.contains(&**part)))
+        let is_touched = |at: usize| {
+            changed.is_none_or(|changed| {
+                let mut applications = self.overlays[at].applications.iter();
+                self.parts[at].iter().any(|part| changed.contains(&**part))
+                    || applications.any(|at| self.files_of(*at).any(|file| changed.contains(file)))
+            })
         };
-        self.wanted.iter().zip(&self.parts).map(|(wanted, parts)| *wanted && is_touched(parts)).collect()
+        (0..self.overlays.len()).map(|at| self.wanted[at] && is_touched(at)).collect()
+    }
+
+    /// The file of an Application, and that of its project.
+    fn files_of(&self, at: usize) -> impl Iterator<Item = &str> {
+        let application = self.argo.applications.get(at);
+        let name = application.map(|application| application.project.text.as_str());
+        let project = self.argo.projects.iter().find(|project| Some(project.name.text.as_str()) == name);
+        let origins =
+            application.map(|application| application.origin).into_iter().chain(project.map(|project| project.origin));
+        origins.filter_map(|origin| Some(&*self.sources.file(origin.place()?.0).path))
     }
 }
 

@@ -49,6 +49,7 @@ pub fn judge(gathered: &mut Gathered, rules: &Rules<'_>) -> Outcome {
         trusts: rules.trusts,
         baseline: rules.baseline,
         wanted: (!all).then_some(&wanted[..]),
+        changed: rules.changed,
     };
     let (mut findings, faults) = policy::lint(&request);
     for fault in faults {

@@ -25,7 +25,7 @@ mod suppress;
 mod units;
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -67,8 +67,10 @@ pub struct Request<'a> {
     pub trusts: &'a (dyn Fn(&str, &str) -> bool + Sync),
     /// How often each fingerprint was there before, with the reason.
     pub baseline: Option<&'a BTreeMap<String, usize>>,
-    /// For each overlay whether its findings are wanted; what belongs to none is wanted if all are.
+    /// For each overlay whether its findings are wanted; what belongs to none is wanted if all are, or if its file changed.
     pub wanted: Option<&'a [bool]>,
+    /// The paths that changed, where only what they can affect is wanted.
+    pub changed: Option<&'a BTreeSet<String>>,
 }
 
 /// Why what is in the baseline does not count.
@@ -91,7 +93,14 @@ pub fn lint(request: &Request<'_>) -> (Vec<Finding>, Vec<Diagnostic>) {
     let place = |raw: &judge::Raw<'_>| {
         let active = &active[raw.active];
         let placed = places.finding(raw, active);
-        let is_wanted = request.wanted.is_none_or(|wanted| placed.overlays.iter().any(|at| wanted[*at]));
+        let has_changed = || {
+            let file = placed.finding.labels.first().map(|label| &*sources.file(label.span.file).path);
+            file.is_some_and(|file| request.changed.is_some_and(|changed| changed.contains(file)))
+        };
+        let is_wanted = request.wanted.is_none_or(|wanted| match &placed.overlays[..] {
+            [] => has_changed(),
+            overlays => overlays.iter().any(|at| wanted[*at]),
+        });
         let suppressed = suppressions.of(&placed, active, subject, request.today, &is_trusted);
         is_wanted.then_some((placed, suppressed))
     };

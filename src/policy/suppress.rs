@@ -94,8 +94,10 @@ impl Suppressions {
     /// Collects those of comments, annotations, settings and waivers.
     pub(super) fn collect(subject: &Subject<'_>, settings: Option<&Catalog>, sources: &SourceMap) -> Self {
         let mut all = Vec::new();
+        // Applications need not be a part of what is built.
+        let of_argo: Vec<FileId> = subject.argo.origins().filter_map(|origin| Some(origin.place()?.0)).collect();
         for (file, text) in sources.all() {
-            if subject.files.contains_key(&*sources.file(file).path) {
+            if subject.files.contains_key(&*sources.file(file).path) || of_argo.contains(&file) {
                 comments(file, text, &mut all);
             }
         }

@@ -13,7 +13,8 @@ use gitopsctl::policy::{self, Flags, Policybook};
 use gitopsctl::tree::Tree;
 use rayon::prelude::*;
 
-use crate::build::{cases, read, same};
+use crate::build::{cases, git, read, same};
+use crate::support::{Repository, files, project};
 
 /// The day on which everything is judged.
 const TODAY: &str = "2026-06-15";
@@ -113,4 +114,33 @@ fn every_defect_is_found_at_its_line_and_nothing_else_is() {
     }
     assert!(wrong.is_empty(), "{wrong}");
     assert!(broken >= 150, "only {broken} broken repositories");
+}
+
+#[test]
+fn a_change_of_an_application_is_seen_by_since() {
+    let repository = Repository::empty();
+    for (path, text) in files(&project().join("fixtures/lint/clean-applicationset-directories/in")) {
+        repository.write(&path, &String::from_utf8_lossy(&text));
+    }
+    for (path, text) in files(&project().join("fixtures/lint/project-forbids-destination/in/argocd")) {
+        repository.write(&format!("argocd/{path}"), &String::from_utf8_lossy(&text));
+    }
+    repository.remove("argocd/services.yaml");
+    repository.edit("argocd/project.yaml", "namespace: prod}", "namespace: production}");
+    for arguments in [&["init", "--quiet"][..], &["add", "--all"], &["commit", "--quiet", "--message", "first"]] {
+        git(&repository, arguments);
+    }
+    let judged = || repository.run(&["lint", "--since", "HEAD"]);
+    judged().exits(0).says("the changes affect no overlay");
+    let application = "argocd/order-service-production.yaml";
+    // The path is that of no overlay, so there is none that the finding could be about.
+    repository.edit(application, "overlays/production", "overlays/prodcution");
+    judged().exits(1).prints("argocd/order-service-production.yaml:11:11");
+    repository.edit(application, "overlays/prodcution", "overlays/production");
+    repository.edit(application, "project: shop", "project: shpo");
+    judged().exits(1).prints("did you mean `shop`?");
+    repository.edit(application, "project: shpo", "project: shop");
+    // What a project permits is a matter of its Applications.
+    repository.edit("argocd/project.yaml", "namespace: dev}", "namespace: test}");
+    judged().exits(1).prints("argocd/order-service-dev.yaml:12:3");
 }
