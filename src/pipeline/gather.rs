@@ -431,8 +431,19 @@ impl Gathered {
             reach.dedup();
             (&application.datum, reach)
         });
-        let applications = applications.collect();
+        let applications: Vec<(&Datum, Vec<usize>)> = applications.collect();
+        let is_loose = |datum: &Datum| {
+            let file = datum.origin.place().map(|(file, _)| &*self.sources.file(file).path);
+            file.is_some_and(|file| !files.contains_key(file))
+        };
+        let written = self.argo.applications.iter().zip(&applications);
+        let written =
+            written.filter(|(application, _)| application.generated_by.is_none()).map(|(_, known)| known.clone());
+        let projects = self.argo.projects.iter().map(|project| &project.datum);
+        let others = projects.chain(self.argo.sets.iter().map(|set| &set.datum)).map(|datum| (datum, Vec::new()));
+        let loose = written.chain(others).filter(|(datum, _)| is_loose(datum)).collect();
         Subject::new(Parts {
+            loose,
             overlays,
             objects,
             kustomizations,

@@ -82,6 +82,8 @@ pub(super) fn run<'a>(subject: &'a Subject<'a>, active: &'a [Active<'a>]) -> (Ve
     all.push(wholes.par_iter().map(|at| judge.whole(*at)).reduce(Outcome::default, Outcome::and));
     let by_kind = judge.by_kind(&subject.objects, &|each| !matches!(each, Each::Application | Each::Repository));
     all.push(judge.objects(&subject.objects, &by_kind));
+    let by_kind = judge.by_kind(&subject.loose, &|each| each == Each::Object);
+    all.push(judge.objects(&subject.loose, &by_kind));
     let in_kustomizations = |each| matches!(each, Each::Kustomization | Each::ImageEntry | Each::Patch);
     let by_kind = judge.by_kind(&subject.kustomizations, &in_kustomizations);
     all.push(judge.objects(&subject.kustomizations, &by_kind));

@@ -197,6 +197,8 @@ pub struct Subject<'a> {
     pub kustomizations: Vec<Object<'a>>,
     /// The Applications, generated ones too, in the order of those found.
     pub applications: Vec<Object<'a>>,
+    /// Applications, projects and ApplicationSets that no overlay has.
+    pub loose: Vec<Object<'a>>,
     /// Applications, projects and ApplicationSets.
     pub argo: &'a Found,
     /// The catalog, where the repository has one.
@@ -232,6 +234,8 @@ pub struct Parts<'a> {
     pub kustomizations: Vec<(&'a Datum, String, Vec<usize>)>,
     /// The Applications, each with the overlays that it is part of.
     pub applications: Vec<(&'a Datum, Vec<usize>)>,
+    /// Applications, projects and ApplicationSets that no overlay has, with the overlays that they concern.
+    pub loose: Vec<(&'a Datum, Vec<usize>)>,
     /// Applications, projects and ApplicationSets.
     pub argo: &'a Found,
     /// The catalog, where the repository has one.
@@ -270,6 +274,11 @@ impl<'a> Subject<'a> {
     pub fn new(parts: Parts<'a>) -> Self {
         let scopes = cluster_scoped(&parts.objects);
         let mut overlays = parts.overlays;
+        // What no overlay has lies in none, and so in no destination's namespace.
+        let nowhere = overlays.len();
+        if !parts.loose.is_empty() {
+            overlays.push(Overlay { path: ".".to_owned(), ..Overlay::default() });
+        }
         let environments: BTreeSet<Option<String>> =
             overlays.iter().map(|overlay| overlay.environment.clone()).collect();
         let environments: Vec<_> = environments.into_iter().collect();
@@ -305,12 +314,19 @@ impl<'a> Subject<'a> {
             object
         };
         let applications = parts.applications.into_iter().map(application).collect();
+        let loose = parts.loose.into_iter().map(|(root, reach)| {
+            let mut object = application((root, reach));
+            object.overlay = nowhere;
+            object
+        });
+        let loose = loose.collect();
         let worlds = environments.iter().map(|name| World::new(name.as_deref(), &overlays, &objects)).collect();
         Self {
             overlays,
             objects,
             kustomizations,
             applications,
+            loose,
             argo: parts.argo,
             catalog: parts.catalog,
             notes: parts.notes,

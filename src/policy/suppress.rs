@@ -101,7 +101,9 @@ impl Suppressions {
                 comments(file, text, &mut all);
             }
         }
-        for object in subject.objects.iter().chain(&subject.kustomizations).chain(&subject.applications) {
+        for object in
+            subject.objects.iter().chain(&subject.kustomizations).chain(&subject.applications).chain(&subject.loose)
+        {
             annotations(object, &mut all);
         }
         if let Some(catalog) = settings {
