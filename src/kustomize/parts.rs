@@ -44,6 +44,28 @@ pub(super) struct Selector {
     pub(super) annotations: CompactString,
 }
 
+impl Selector {
+    /// What it asks for, in words.
+    pub(super) fn described(&self) -> String {
+        let version = match (&*self.gvk.group, &*self.gvk.version) {
+            ("", "") => String::new(),
+            ("", version) => version.to_owned(),
+            (group, "") => group.to_owned(),
+            (group, version) => format!("{group}/{version}"),
+        };
+        let parts = [
+            ("", &*version),
+            ("kind ", &*self.gvk.kind),
+            ("name ", &*self.name),
+            ("namespace ", &*self.namespace),
+            ("labels ", &*self.labels),
+            ("annotations ", &*self.annotations),
+        ];
+        let said = parts.into_iter().filter(|(_, text)| !text.is_empty());
+        said.map(|(what, text)| format!("{what}`{text}`")).collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// An entry of `images`.
 #[derive(Clone, Debug)]
 pub(super) struct Image {

@@ -158,7 +158,8 @@ fn apply_operations(
 
 fn note_no_effect(run: &Run<'_>, found: bool, target: &Selector) {
     run.session.tries(target.origin, found, || {
-        let diagnostic = Diagnostic::info(&codes::PATCH_UNMATCHED, "the target of a patch matches no resource");
+        let message = format!("the target of a patch matches no resource: {}", target.described());
+        let diagnostic = Diagnostic::info(&codes::PATCH_UNMATCHED, message);
         at(diagnostic, target.origin, "matches nothing")
     });
 }

@@ -262,8 +262,8 @@ fn apply(run: &Run<'_>, target: &Target, value: &Datum, set: &mut Set) -> Result
         }
     }
     run.session.tries(select.origin, found, || {
-        let diagnostic =
-            Diagnostic::info(&codes::REPLACEMENT_UNMATCHED, "a target of a replacement selects no resource");
+        let message = format!("a target of a replacement selects no resource: {}", select.described());
+        let diagnostic = Diagnostic::info(&codes::REPLACEMENT_UNMATCHED, message);
         at(diagnostic, select.origin, "selects nothing")
     });
     Ok(())

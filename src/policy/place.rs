@@ -108,7 +108,7 @@ impl Places<'_> {
         let finding = Finding {
             severity: active.severity_of(self.subject, found.object),
             message: self.message(found, active),
-            help: found.help.clone(),
+            help: Some(found.help.clone().unwrap_or_else(|| rule.remediation.trim_end_matches('.').to_owned())),
             object: found.object.map(about),
             container: found.container.clone(),
             field: pointer(&found.steps),

@@ -180,9 +180,14 @@ impl<'a> Object<'a> {
         subject.overlays[self.overlay].applications.is_empty()
     }
 
-    /// How a person calls it: `Deployment `web``.
+    /// How a person calls it: `Deployment `web``, without the hash of a generated name.
     pub fn title(&self) -> String {
-        format!("{} `{}`", self.kind, self.name)
+        let is_hash = |rest: &str| {
+            rest.len() == 11 && rest.starts_with('-') && rest[1..].bytes().all(|byte| byte.is_ascii_alphanumeric())
+        };
+        let hash = self.name.len().checked_sub(11).and_then(|at| self.name.get(at..)).filter(|rest| is_hash(rest));
+        let named = hash.and_then(|hash| self.name.strip_suffix(hash)).filter(|name| name.ends_with(&self.stable_name));
+        format!("{} `{}`", self.kind, named.unwrap_or(self.name))
     }
 }
 
