@@ -67,6 +67,8 @@ pub struct Gathered {
     pub catalog: Option<Catalog>,
     /// Overlays that do not build, and may.
     pub excused: Vec<Excused>,
+    /// Whether the whole repository is the target.
+    pub(super) is_repository: bool,
     origins: Origins,
     pub(super) overlays: Vec<Overlay>,
     made: Vec<Objects>,
@@ -113,7 +115,10 @@ pub fn gather(
             let shown = place.shown(path).to_owned();
             gathered.read_files(place, &shown, std::slice::from_ref(path), true);
         }
-        Target::Directory(directory) => gathered.build(place, directory, helm, progress),
+        Target::Directory(directory) => {
+            gathered.is_repository = directory == place.repository;
+            gathered.build(place, directory, helm, progress);
+        }
     }
     gathered
 }

@@ -48,6 +48,7 @@ pub fn judge(gathered: &mut Gathered, rules: &Rules<'_>) -> Outcome {
         today: rules.today,
         trusts: rules.trusts,
         baseline: rules.baseline,
+        is_repository: gathered.is_repository,
         wanted: (!all).then_some(&wanted[..]),
         changed: rules.changed,
     };

@@ -67,6 +67,8 @@ pub struct Request<'a> {
     pub trusts: &'a (dyn Fn(&str, &str) -> bool + Sync),
     /// How often each fingerprint was there before, with the reason.
     pub baseline: Option<&'a BTreeMap<String, usize>>,
+    /// Whether a repository is judged, so that what its settings mean must be there.
+    pub is_repository: bool,
     /// For each overlay whether its findings are wanted; what belongs to none is wanted if all are, or if its file changed.
     pub wanted: Option<&'a [bool]>,
     /// The paths that changed, where only what they can affect is wanted.
@@ -143,7 +145,8 @@ fn judge_suppressions(request: &Request<'_>, suppressions: &Suppressions) -> Vec
             ("suppressions/without-reason", format!("`{policy}` is switched off without a reason"))
         } else if suppression.is_expired(request.today) {
             ("suppressions/expired", format!("`{policy}` was switched off until {}", suppression.until))
-        } else if !suppression.is_used() && is_judged(policy) {
+        } else if !suppression.is_used() && is_judged(policy) && (request.is_repository || suppression.by != By::Config)
+        {
             ("suppressions/unused", format!("nothing is found here that `{policy}` could mean"))
         } else {
             continue;

@@ -108,7 +108,7 @@ impl Places<'_> {
         let finding = Finding {
             severity: active.severity_of(self.subject, found.object),
             message: self.message(found, active),
-            help: Some(found.help.clone().unwrap_or_else(|| rule.remediation.trim_end_matches('.').to_owned())),
+            help: Some(found.help.clone().unwrap_or_else(|| as_help(&rule.remediation))),
             object: found.object.map(about),
             container: found.container.clone(),
             field: pointer(&found.steps),
@@ -173,6 +173,18 @@ fn about(object: &Object<'_>) -> About {
     };
     let name = if object.directory.is_empty() { object.name } else { &object.directory };
     About { api_version, kind: object.kind.to_owned(), namespace: object.namespace.clone(), name: name.to_owned() }
+}
+
+/// A sentence as help: no capital letter, no full stop.
+fn as_help(sentence: &str) -> String {
+    let text = sentence.trim_end_matches('.');
+    let mut letters = text.chars();
+    match (letters.next(), letters.next()) {
+        (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => {
+            first.to_lowercase().chain(text.chars().skip(1)).collect()
+        }
+        _ => text.to_owned(),
+    }
 }
 
 /// How long the token at the start of a line is: a quoted text, or what stands before a colon or a comment.
