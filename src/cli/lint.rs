@@ -1,6 +1,6 @@
 //! `gitopsctl lint`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,7 +21,7 @@ use crate::kustomize::Options;
 use crate::pipeline::baseline;
 use crate::pipeline::gather::{self, Gathered, Target};
 use crate::pipeline::lint::{self, Rules};
-use crate::policy::{Flags, Policybook, codes};
+use crate::policy::{self, Flags, Policybook, codes};
 use crate::report::{self, Format, Output};
 use crate::source::SourceMap;
 use crate::tree::{self, Tree};
@@ -68,8 +68,8 @@ pub(super) struct Lint {
     /// Only what was not found at the merge base with the revision of --since, or with the default branch
     #[arg(long)]
     new_only: bool,
-    /// Take settings, waivers, suppressions and baseline from this revision, so that a merge request cannot switch off its
-    /// own gate
+    /// Take settings, own policies, waivers, suppressions and baseline from this revision, so that a merge request cannot
+    /// switch off its own gate
     #[arg(long, value_name = "REV")]
     config_from: Option<String>,
     /// File of findings that were there before [default: the setting `policies.baseline`]
@@ -141,13 +141,13 @@ impl Lint {
         }
         let text = self.standard_input()?;
         let read = self.read(directory, self.rev.as_deref(), text.as_deref())?;
-        let (book, faults) = policies::book(&read.home)?;
+        let trusted = self.trusted(directory)?;
+        let (book, faults) = policies::book(trusted.as_ref().map_or(&read.home, |trusted| &trusted.tree))?;
         if terminal.report(&faults.1, &faults.0) {
             return Ok(Exit::Input);
         }
         let flags = self.flags(&book)?;
         let changes = self.changes(directory)?;
-        let trusted = self.trusted(directory)?;
         let mut gathered = self.gather(&read, terminal)?;
         let mut before = match &changes {
             None => None,
@@ -182,7 +182,7 @@ impl Lint {
             lint::judge(&mut gathered, &Rules { before: before.as_ref(), changed: changed.as_ref(), ..rules });
         read.place.is_whole()?;
         if let (true, Some(old)) = (self.new_only, &mut before) {
-            baseline::drop_known(&mut outcome, &baseline::counts(&lint::judge(old, &rules)));
+            baseline::drop_known(&mut outcome, &baseline::known(&lint::judge(old, &rules)));
         }
         if let Some(path) = &self.write_baseline {
             let text = baseline::text(&outcome, &gathered.sources);
@@ -325,7 +325,7 @@ impl Lint {
         directory: &Path,
         settings: Option<&Catalog>,
         trusted: Option<&Trusted>,
-    ) -> Result<Option<BTreeMap<String, usize>>, Failure> {
+    ) -> Result<Option<policy::Known>, Failure> {
         let set = settings.and_then(|catalog| catalog.platform.policies.baseline.as_ref());
         let (shown, text) = match (&self.baseline, set, trusted) {
             (None, None, _) => return Ok(None),
@@ -348,11 +348,11 @@ impl Lint {
                 (path.value.clone(), tree.text(path).ok().flatten().ok_or_else(missing)?.to_string())
             }
         };
-        let counts = baseline::read(&text).map_err(|why| {
+        let known = baseline::read(&text).map_err(|why| {
             let failure = Failure::told(Exit::Input, format!("the baseline `{shown}` cannot be used: {why}"));
             failure.with_help("`gitopsctl lint --write-baseline FILE` writes one")
         })?;
-        Ok(Some(counts))
+        Ok(Some(known))
     }
 
     /// Mends what can be mended, or shows it.

@@ -1,10 +1,9 @@
 //! The baseline: what was found before, so that a repository can be held to "no more than that".
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use crate::diag::Outcome;
+use crate::policy::Known;
 use crate::source::SourceMap;
 
 /// The file for what is found now, in a form that reviews can read and that merges well: one finding a line.
@@ -17,6 +16,7 @@ pub fn text(outcome: &Outcome, sources: &SourceMap) -> String {
             let file = finding.labels.first().map_or("", |label| &*sources.file(label.span.file).path);
             let entry = json!({
                 "policy": finding.rule.id, "file": file, "message": finding.message, "fingerprint": finding.fingerprint,
+                "environments": finding.environments,
             });
             format!("    {entry}")
         })
@@ -25,41 +25,38 @@ pub fn text(outcome: &Outcome, sources: &SourceMap) -> String {
     format!("{{\n  \"version\": 1,\n  \"findings\": [\n{}\n  ]\n}}\n", lines.join(",\n"))
 }
 
-/// How often each fingerprint occurs in a baseline file.
-pub fn read(text: &str) -> Result<BTreeMap<String, usize>, String> {
+/// What a baseline file holds. One that names no environments means all of them.
+pub fn read(text: &str) -> Result<Known, String> {
     let root: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if root["version"] != 1 {
         return Err("its version is not 1".to_owned());
     }
     let findings = root["findings"].as_array().ok_or("it has no list of findings")?;
-    let mut counts = BTreeMap::new();
+    let mut known = Known::default();
     for finding in findings {
         let fingerprint = finding["fingerprint"].as_str().ok_or("a finding has no fingerprint")?;
-        *counts.entry(fingerprint.to_owned()).or_default() += 1;
+        let environments = finding["environments"].as_array().map(|names| {
+            names.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
+        });
+        known.add(fingerprint, environments);
     }
-    Ok(counts)
+    Ok(known)
 }
 
-/// How often each fingerprint occurs among findings that count.
-pub fn counts(outcome: &Outcome) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
+/// The findings that count.
+pub fn known(outcome: &Outcome) -> Known {
+    let mut known = Known::default();
     for finding in outcome.findings.iter().filter(|finding| finding.is_open()) {
-        *counts.entry(finding.fingerprint.clone()).or_default() += 1;
+        known.add(&finding.fingerprint, Some(finding.environments.clone()));
     }
-    counts
+    known
 }
 
 /// Leaves only what was not there before. What does not build is never old news.
-pub fn drop_known(outcome: &mut Outcome, before: &BTreeMap<String, usize>) {
+pub fn drop_known(outcome: &mut Outcome, before: &Known) {
     let mut left = before.clone();
     outcome.findings.retain(|finding| {
         let is_fault = ["build/", "load/", "policy/"].iter().any(|stage| finding.rule.id.starts_with(stage));
-        match left.get_mut(&finding.fingerprint) {
-            Some(count) if *count > 0 && finding.is_open() && !is_fault => {
-                *count -= 1;
-                false
-            }
-            _ => true,
-        }
+        !(finding.is_open() && !is_fault && left.take(finding))
     });
 }

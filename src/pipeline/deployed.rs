@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::argo::{self, Application, Found, Overridden, SourceType};
 use crate::catalog::Catalog;
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::kube::KUSTOMIZATIONS;
 use crate::kustomize::{Overrides, Session};
 use crate::layout;
@@ -48,19 +48,45 @@ pub(super) struct Deployed {
     pub(super) facts: Facts,
 }
 
-/// The documents of the repository that Argo CD reads for itself, each with its file.
-pub(super) fn documents(place: &Place<'_>, session: &Session<'_>) -> Vec<(String, Datum)> {
+/// The documents of the repository that Argo CD reads for itself, each with its file, and what is wrong with files that hold
+/// such documents and cannot be read: what they deploy would be missing without a word.
+pub(super) fn documents(
+    place: &Place<'_>,
+    session: &Session<'_>,
+) -> (Vec<(String, Datum)>, Vec<Diagnostic>) {
     let is_yaml = |path: &String| path.ends_with(".yaml") || path.ends_with(".yml");
     let files: Vec<String> = place.tree.files(place.repository).into_iter().filter(is_yaml).collect();
-    let read = |path: &String| -> Vec<(String, Datum)> {
+    let read = |path: &String| -> (Vec<(String, Datum)>, Option<Diagnostic>) {
         let text = session.text_of(path).filter(is_argo);
-        let Some((text, file)) = text.and_then(|text| Some((text, session.file_of(path)?))) else { return Vec::new() };
-        // Templates of charts are no YAML, and no documents either.
-        let documents = load::documents(&text, file).unwrap_or_default();
+        let Some((text, file)) = text.and_then(|text| Some((text, session.file_of(path)?))) else {
+            return (Vec::new(), None);
+        };
+        let shown = place.shown(path);
+        let Ok(documents) = load::documents(&text, file) else {
+            let is_meant = is_document(&text) && !is_template(place, path, &text);
+            let fault = argo::manifests(&text, file, shown).err().filter(|_| is_meant);
+            return (Vec::new(), fault.map(|fault| *fault));
+        };
         let is_meant = |document: &Datum| document.text_of("apiVersion").starts_with("argoproj.io/");
-        documents.into_iter().filter(is_meant).map(|document| (place.shown(path).to_owned(), document)).collect()
+        (documents.into_iter().filter(is_meant).map(|document| (shown.to_owned(), document)).collect(), None)
     };
-    files.par_iter().flat_map_iter(read).collect()
+    let (found, faults): (Vec<_>, Vec<_>) = files.par_iter().map(read).unzip();
+    (found.into_iter().flatten().collect(), faults.into_iter().flatten().collect())
+}
+
+/// Whether the outermost fields of a text say that it is for Argo CD.
+fn is_document(text: &str) -> bool {
+    let has = |start: &str| text.lines().any(|line| line.starts_with(start));
+    has("apiVersion: argoproj.io/") && (has("kind: Application") || has("kind: AppProject"))
+}
+
+/// Whether a text is a template, of a chart or of another program, and so need not be YAML.
+fn is_template(place: &Place<'_>, path: &str, text: &str) -> bool {
+    let has_action = text.lines().map(str::trim_start).any(|line| {
+        line.starts_with("{{") || line.starts_with("{%") || line.contains(": {{") || line.starts_with("- {{")
+    });
+    let folders = path.match_indices('/').map(|(at, _)| &path[..at]);
+    has_action || folders.into_iter().any(|folder| place.tree.has_file(&join(folder, "Chart.yaml")))
 }
 
 fn is_argo(text: &Arc<str>) -> bool {
@@ -111,7 +137,7 @@ pub(super) fn deployed(
             .facts
             .sources
             .iter()
-            .filter(|(.., lies)| *lies == Lies::Here)
+            .filter(|(.., lies)| matches!(lies, Lies::Here | Lies::Unrendered))
             .map(|(at, index, _)| url(*at, *index))
             .collect();
         for (at, index, lies) in &mut deployed.facts.sources {
@@ -223,7 +249,7 @@ impl Deployed {
                 }
             }
             // Rendered charts can be judged on standard input.
-            Ok(SourceType::Helm | SourceType::Plugin) => {}
+            Ok(SourceType::Helm | SourceType::Plugin) => return Lies::Unrendered,
             Err(fault) => self.faults.push(*fault),
         }
         Lies::Here

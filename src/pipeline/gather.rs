@@ -149,8 +149,10 @@ impl Gathered {
     fn read_files(&mut self, place: &Place<'_>, shown: &str, files: &[String], is_strict: bool) {
         let mut texts = Vec::new();
         for file in files {
-            match place.tree.text(file) {
-                Ok(Some(text)) => texts.push((place.shown(file).to_owned(), text.to_string())),
+            let shown = place.shown(file);
+            let text = if shown == file { place.tree.text(file) } else { place.home.text(shown) };
+            match text {
+                Ok(Some(text)) => texts.push((shown.to_owned(), text.to_string())),
                 Ok(None) => {}
                 Err(failure) => self.diagnostics.push(*failure),
             }
@@ -169,7 +171,7 @@ impl Gathered {
         let sources = std::mem::take(&mut self.sources);
         let options = Options { shared: true, graph: true, ..place.options };
         let session = Session::new(place.tree, place.repository, sources, options).with_helm(helm);
-        let raw = deployed::documents(place, &session);
+        let (raw, unread) = deployed::documents(place, &session);
         let documents: Vec<&Datum> = raw.iter().map(|(_, document)| document).collect();
         let mut deployed = deployed::deployed(place, &session, self.catalog.as_ref(), &documents);
         let (mut plan, mut wanted) = planned(place, &session, std::mem::take(&mut deployed.deployments), directory);
@@ -192,6 +194,13 @@ impl Gathered {
         self.notes = diagnostics.iter().cloned().collect();
         self.take(place, &plan, built, wanted, &deployed);
         self.diagnostics.append(std::mem::take(&mut deployed.faults));
+        for fault in unread {
+            let file = |fault: &Diagnostic| fault.labels.first().map(|label| label.span.file);
+            // A build that reads the file has told it.
+            if !self.diagnostics.iter().any(|known| file(known) == file(&fault)) {
+                self.diagnostics.push(fault);
+            }
+        }
         self.facts = std::mem::take(&mut deployed.facts);
         self.facts.hidden = self.hidden(place, &plan);
         self.argo = deployed.found;

@@ -23,7 +23,7 @@ pub struct Rules<'a> {
     /// Whether a comment or annotation counts, by its file and line.
     pub trusts: &'a (dyn Fn(&str, &str) -> bool + Sync),
     /// What was there before.
-    pub baseline: Option<&'a BTreeMap<String, usize>>,
+    pub baseline: Option<&'a policy::Known>,
     /// What was there before the change, where that is known.
     pub before: Option<&'a Gathered>,
     /// The paths that changed, where only what they can affect is wanted.

@@ -79,8 +79,10 @@ fn read_all(place: &Place<'_>, session: &Session<'_>, files: &[String]) -> Resul
     let mut objects = Vec::new();
     for file in files {
         let path = if place.repository.is_empty() { file.clone() } else { join(place.repository, file) };
-        if let (Some(text), Some(id)) = (session.text_of(&path), session.file_of(&path)) {
-            objects.extend(argo::manifests(&text, id, file)?);
+        match (session.text_of(&path), session.file_of(&path)) {
+            (Some(text), Some(id)) => objects.extend(argo::manifests(&text, id, file)?),
+            // What cannot be read says why; nothing else is silent.
+            _ => _ = place.home.text(file)?,
         }
     }
     Ok(Objects::Read(objects))

@@ -1,13 +1,11 @@
 //! Runs the tests that policy files carry. A test is a repository in memory, or objects, judged by that one policy in the
 //! way in which `lint` judges everything.
 
-use std::collections::BTreeMap;
-
 use crate::diag::{Diagnostic, Finding, Severity};
 use crate::kustomize::Options;
 use crate::pipeline::gather::{self, Gathered, Place, Target};
 use crate::pipeline::lint::{self, Rules};
-use crate::policy::{Case, Expect, Flags, Given, Policy, Policybook};
+use crate::policy::{self, Case, Expect, Flags, Given, Policy, Policybook};
 use crate::source::SourceMap;
 use crate::tree::Tree;
 
@@ -96,7 +94,7 @@ fn found(policy: &Policy, case: &Case) -> Result<(Vec<Finding>, SourceMap), Stri
     let id = policy.id().to_owned();
     let book = Policybook { policies: vec![policy] };
     let flags = Flags { only: vec![id.clone()], ..Flags::default() };
-    let none = BTreeMap::new();
+    let none = policy::Known::default();
     let rules = Rules {
         book: &book,
         flags: &flags,

@@ -24,6 +24,8 @@ pub enum Lies {
     Nowhere,
     /// To a directory without manifests.
     Empty,
+    /// To a chart, or to what a plug-in reads: what it becomes is not known here.
+    Unrendered,
     /// To what is deployed.
     Here,
 }

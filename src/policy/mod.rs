@@ -14,6 +14,7 @@ mod expressions;
 mod facts;
 mod fix;
 mod judge;
+mod known;
 mod load;
 mod lookup;
 mod place;
@@ -25,7 +26,7 @@ mod suppress;
 mod units;
 mod world;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
@@ -41,6 +42,7 @@ pub(crate) use embedded::POLICY_FILES;
 pub use facts::{External, Facts, Hidden, Lies, Unused, fits};
 pub use fix::{Edit, edit};
 pub use judge::Active;
+pub use known::Known;
 pub use load::{API_VERSION, is_id, policies, told};
 pub use place::fingerprint_of;
 pub use settings::{Flags, PROFILES, Policybook, built_in};
@@ -65,8 +67,8 @@ pub struct Request<'a> {
     pub today: &'a str,
     /// Whether a comment or annotation at a line of a file counts.
     pub trusts: &'a (dyn Fn(&str, &str) -> bool + Sync),
-    /// How often each fingerprint was there before, with the reason.
-    pub baseline: Option<&'a BTreeMap<String, usize>>,
+    /// What was there before.
+    pub baseline: Option<&'a Known>,
     /// Whether a repository is judged, so that what its settings mean must be there.
     pub is_repository: bool,
     /// For each overlay whether its findings are wanted; what belongs to none is wanted if all are, or if its file changed.
@@ -115,8 +117,7 @@ pub fn lint(request: &Request<'_>) -> (Vec<Finding>, Vec<Diagnostic>) {
     if let Some(baseline) = request.baseline {
         let mut left = baseline.clone();
         for finding in findings.iter_mut().filter(|finding| finding.is_open()) {
-            if let Some(count) = left.get_mut(&finding.fingerprint).filter(|count| **count > 0) {
-                *count -= 1;
+            if left.take(finding) {
                 finding.suppressed = Some(Suppressed { by: By::Baseline, reason: IN_BASELINE.to_owned() });
             }
         }

@@ -144,3 +144,64 @@ fn a_change_of_an_application_is_seen_by_since() {
     repository.edit("argocd/project.yaml", "namespace: dev}", "namespace: test}");
     judged().exits(1).prints("argocd/order-service-dev.yaml:12:3");
 }
+
+/// An application of two environments, in a first commit.
+fn in_two_environments() -> Repository {
+    let repository = Repository::empty();
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      containers:\n      - name: web\n        image: web:v1.0.0\n        ports: [{name: http, containerPort: 80}]\n        resources: {limits: {memory: 64Mi}}\n        readinessProbe: {httpGet: {path: /, port: http}}\n";
+    repository.write("base/deployment.yaml", deployment);
+    repository.write("base/kustomization.yaml", "resources: [deployment.yaml]\n");
+    repository.write(
+        "wrong/kustomization.yaml",
+        "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\npatches:\n- target: {kind: Deployment}\n  patch: |-\n    - op: replace\n      path: /spec/template/spec/containers/0/readinessProbe/httpGet/port\n      value: htp\n",
+    );
+    repository.write("overlays/dev/kustomization.yaml", "resources: [../../base]\ncomponents: [../../wrong]\n");
+    repository.write("overlays/production/kustomization.yaml", "resources: [../../base]\n");
+    repository
+}
+
+fn committed(repository: &Repository) {
+    for arguments in [&["init", "--quiet"][..], &["add", "--all"], &["commit", "--quiet", "--message", "one"]] {
+        git(repository, arguments);
+    }
+}
+
+#[test]
+fn what_reaches_another_environment_is_new() {
+    let repository = in_two_environments();
+    committed(&repository);
+    repository.run(&["lint", "--write-baseline", "known.json"]).exits(0);
+    repository.run(&["lint", "--baseline", "known.json"]).exits(0);
+    repository.run(&["lint", "--since", "HEAD", "--new-only"]).exits(0);
+    repository.edit("overlays/production/kustomization.yaml", "base]", "base]\ncomponents: [../../wrong]");
+    repository.run(&["lint", "--baseline", "known.json"]).exits(1).prints("wrong/kustomization.yaml:8:14");
+    repository.run(&["lint", "--since", "HEAD", "--new-only"]).exits(1).prints("wrong/kustomization.yaml:8:14");
+}
+
+#[test]
+fn own_policies_are_those_of_the_revision_of_the_settings() {
+    let repository = in_two_environments();
+    repository.edit("overlays/dev/kustomization.yaml", "\ncomponents: [../../wrong]", "");
+    repository.run(&["policy", "new", "team/label-missing"]).exits(0);
+    repository.edit("policies/team-label-missing.yaml", "severity: warning", "severity: error");
+    committed(&repository);
+    repository.run(&["lint"]).exits(1);
+    repository.remove("policies/team-label-missing.yaml");
+    repository.run(&["lint"]).exits(0);
+    repository.run(&["lint", "--config-from", "HEAD"]).exits(1).prints("team/label-missing");
+}
+
+#[test]
+fn what_argo_cd_would_read_and_cannot_be_read_here_is_no_pass() {
+    let repository = Repository::empty();
+    for (path, text) in files(&project().join("fixtures/lint/clean-app-of-apps/in")) {
+        repository.write(&path, &String::from_utf8_lossy(&text));
+    }
+    repository.run(&["lint"]).exits(0);
+    let application = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: lost, namespace: argocd\n";
+    repository.write("elsewhere/lost.yaml", application);
+    repository.run(&["lint"]).exits(3).prints("elsewhere/lost.yaml:3:11");
+    // What another program makes YAML of is none.
+    repository.write("elsewhere/lost.yaml", &format!("{{{{ if .x }}}}\n{application}"));
+    repository.run(&["lint"]).exits(0);
+}

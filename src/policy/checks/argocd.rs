@@ -16,6 +16,7 @@ use crate::yaml::data::Datum;
 pub(super) const CHECKS: &[Named] = &[
     ("application-invalid", Check::Unit(invalid)),
     ("application-path", Check::Unit(path)),
+    ("applications-unrendered", Check::Whole(unrendered)),
     ("application-project-missing", Check::Unit(project_missing)),
     ("application-project-refuses", Check::Unit(project_refuses)),
     ("application-revision-moving", Check::Unit(revision_moving)),
@@ -92,6 +93,31 @@ fn path<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
         let Some(source) = nodes.get(*index) else { continue };
         report.at(unit.object, source.get("path").unwrap_or(source));
     }
+}
+
+/// Applications of charts and plug-ins, told once: nothing of what they deploy is judged.
+fn unrendered<'a>(whole: &Whole<'a>, report: &mut Report<'a>) {
+    let subject = whole.subject;
+    let sources = subject.facts.sources.iter().filter(|(.., lies)| *lies == Lies::Unrendered);
+    let mut found: Vec<(&Application, Origin)> = sources
+        .filter_map(|(at, index, _)| {
+            let application = subject.argo.applications.get(*at)?;
+            let source = self::sources(&application.datum).into_iter().nth(*index)?;
+            Some((application, source.get("path").unwrap_or(source).origin))
+        })
+        .collect();
+    found.sort_by_key(|(application, origin)| (origin.place(), application.name.text.clone()));
+    let Some(((first, origin), others)) = found.split_first() else { return };
+    let name = &first.name.text;
+    let more = match others.len() {
+        0 => String::new(),
+        count => format!(" and of {count} more"),
+    };
+    let message = format!("the chart or plug-in of Application `{name}`{more} is not rendered, so not judged");
+    let told = report.elsewhere(*origin, &overlays_at(subject, *origin)).say(message);
+    let mut places: Vec<Origin> = others.iter().map(|(_, place)| *place).filter(|place| place != origin).collect();
+    places.dedup();
+    told.related.extend(places.into_iter().take(3).map(|place| (place, "nor is this".to_owned())));
 }
 
 fn project<'a>(subject: &'a Subject<'a>, application: &Application) -> Option<&'a AppProject> {
