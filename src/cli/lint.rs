@@ -15,7 +15,7 @@ use crate::cli::place::Place;
 use crate::cli::policies;
 use crate::cli::terminal::{Failure, Terminal};
 use crate::cli::{EXIT_CODES, Exit};
-use crate::diag::{Diagnostic, Diagnostics, Outcome, Severity};
+use crate::diag::{Diagnostic, Diagnostics, Finding, Outcome, Severity};
 use crate::git;
 use crate::kustomize::Options;
 use crate::pipeline::baseline;
@@ -196,7 +196,9 @@ impl Lint {
         }
         let is_empty = outcome.objects == 0 && outcome.excused.is_empty() && !has_faults(&gathered);
         let is_untouched = changed.is_some() && outcome.overlays == 0;
-        if is_empty && !is_untouched && outcome.findings.is_empty() {
+        // A comment or waiver that switches nothing off is no proof that anything was judged.
+        let is_about_something = |finding: &Finding| !finding.rule.id.starts_with("suppressions/");
+        if is_empty && !is_untouched && !outcome.findings.iter().any(is_about_something) {
             let message = format!("there is nothing to check in `{}`", self.target.display());
             gathered.diagnostics.push(Diagnostic::error(&codes::NOTHING, message));
             outcome.findings.extend(gathered.diagnostics.iter().map(lint::as_finding));

@@ -85,8 +85,13 @@ fn is_template(place: &Place<'_>, path: &str, text: &str) -> bool {
     let has_action = text.lines().map(str::trim_start).any(|line| {
         line.starts_with("{{") || line.starts_with("{%") || line.contains(": {{") || line.starts_with("- {{")
     });
-    let folders = path.match_indices('/').map(|(at, _)| &path[..at]);
-    has_action || folders.into_iter().any(|folder| place.tree.has_file(&join(folder, "Chart.yaml")))
+    has_action || is_in_chart(place, path)
+}
+
+/// Whether a file lies in a chart, of which it may be a template.
+pub(super) fn is_in_chart(place: &Place<'_>, path: &str) -> bool {
+    let mut folders = path.match_indices('/').map(|(at, _)| &path[..at]);
+    folders.any(|folder| place.tree.has_file(&join(folder, "Chart.yaml")))
 }
 
 fn is_argo(text: &Arc<str>) -> bool {

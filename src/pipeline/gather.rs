@@ -206,7 +206,8 @@ impl Gathered {
         self.argo = deployed.found;
         if wanted == 0 {
             let is_yaml = |path: &String| [".yaml", ".yml", ".json"].iter().any(|ending| path.ends_with(ending));
-            let files: Vec<_> = place.tree.files(directory).into_iter().filter(is_yaml).collect();
+            let files = place.tree.files(directory).into_iter().filter(is_yaml);
+            let files: Vec<_> = files.filter(|file| !deployed::is_in_chart(place, file)).collect();
             let shown = place.shown(directory).to_owned();
             self.read_files(place, &shown, &files, false);
         }

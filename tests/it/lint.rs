@@ -179,6 +179,13 @@ fn what_reaches_another_environment_is_new() {
 }
 
 #[test]
+fn a_catalog_that_is_not_rendered_is_no_pass() {
+    let repository = Repository::empty();
+    repository.run(&["init"]).exits(0);
+    repository.run(&["lint"]).exits(3).prints("there is nothing to check");
+}
+
+#[test]
 fn own_policies_are_those_of_the_revision_of_the_settings() {
     let repository = in_two_environments();
     repository.edit("overlays/dev/kustomization.yaml", "\ncomponents: [../../wrong]", "");
@@ -203,5 +210,16 @@ fn what_argo_cd_would_read_and_cannot_be_read_here_is_no_pass() {
     repository.run(&["lint"]).exits(3).prints("elsewhere/lost.yaml:3:11");
     // What another program makes YAML of is none.
     repository.write("elsewhere/lost.yaml", &format!("{{{{ if .x }}}}\n{application}"));
+    repository.run(&["lint"]).exits(0);
+}
+
+#[test]
+fn templates_of_charts_are_no_broken_manifests() {
+    let repository = Repository::empty();
+    repository.write("charts/web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n");
+    let template = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  {{- if .Values.name }}\n  name: web\n  {{- end }}\n";
+    repository.write("charts/web/templates/configmap.yaml", template);
+    repository.run(&["lint"]).exits(3).prints("there is nothing to check");
+    repository.write("namespace.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: web}\n");
     repository.run(&["lint"]).exits(0);
 }
