@@ -212,7 +212,7 @@ impl Gathered {
             self.read_files(place, &shown, &files, false);
         }
         self.find_unused(place);
-        self.find_unreached(place);
+        self.find_unreached(place, &plan);
         for file in &mut self.kustomizations {
             file.directory = place.shown(&file.directory).to_owned();
         }
@@ -285,11 +285,13 @@ impl Gathered {
     }
 
     /// Overlays that no Application deploys, where the repository has Applications.
-    fn find_unreached(&mut self, place: &Place<'_>) {
+    fn find_unreached(&mut self, place: &Place<'_>, plan: &[Deployment]) {
         if self.argo.applications.is_empty() {
             return;
         }
-        let reached: BTreeSet<&str> = self.parts.iter().flatten().map(|part| &**part).collect();
+        // What is deployed and does not build is reached too.
+        let planned = plan.iter().map(|deployment| place.shown(&deployment.root));
+        let reached: BTreeSet<&str> = self.parts.iter().flatten().map(|part| &**part).chain(planned).collect();
         let is_kustomization = |path: &String| KUSTOMIZATIONS.contains(&path.rsplit('/').next().unwrap_or_default());
         let files = place.home.files("").into_iter().filter(is_kustomization);
         let overlays: Vec<_> = files

@@ -61,7 +61,12 @@ pub fn judge(gathered: &mut Gathered, rules: &Rules<'_>) -> Outcome {
     let overlays = (0..gathered.overlays.len()).filter(judged).count();
     drop(subject);
     let errors = diagnostics.sorted().into_iter().filter(|item| item.severity == Severity::Error).map(as_finding);
-    findings.splice(0..0, errors.collect::<Vec<_>>());
+    // What several Applications stumble over is one mistake.
+    let mut told = BTreeSet::new();
+    let is_new = |finding: &Finding| {
+        told.insert((finding.fingerprint.clone(), finding.labels.iter().map(|label| label.span).collect::<Vec<_>>()))
+    };
+    findings.splice(0..0, errors.filter(is_new).collect::<Vec<_>>());
     gathered.diagnostics = diagnostics;
     Outcome { findings, objects, overlays, excused: gathered.excused.clone() }
 }
