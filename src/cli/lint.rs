@@ -166,7 +166,9 @@ impl Lint {
         let known = self.known(directory, settings, trusted.as_ref())?;
         let changed =
             changes.as_ref().filter(|_| self.since.is_some()).map(|changes| within(&read, directory, changes));
-        let trusts = |path: &str, line: &str| trusted.as_ref().is_none_or(|trusted| trusted.has(path, line));
+        let trusts = |path: &str, line: &str, times: usize| {
+            trusted.as_ref().is_none_or(|trusted| trusted.has(path, line, times))
+        };
         let today = today();
         let rules = Rules {
             book: &book,
@@ -435,10 +437,10 @@ struct Trusted {
 }
 
 impl Trusted {
-    /// Whether a file has a line there too.
-    fn has(&self, path: &str, line: &str) -> bool {
+    /// Whether a file has a line there too, and as often: a copy of it is new.
+    fn has(&self, path: &str, line: &str, times: usize) -> bool {
         let text = self.tree.text(path).ok().flatten().unwrap_or_default();
-        text.lines().any(|known| known.trim() == line.trim())
+        text.lines().filter(|known| known.trim() == line.trim()).count() >= times
     }
 }
 

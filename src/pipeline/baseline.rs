@@ -35,9 +35,9 @@ pub fn read(text: &str) -> Result<Known, String> {
     let mut known = Known::default();
     for finding in findings {
         let fingerprint = finding["fingerprint"].as_str().ok_or("a finding has no fingerprint")?;
-        let environments = finding["environments"].as_array().map(|names| {
-            names.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
-        });
+        let environments = finding["environments"]
+            .as_array()
+            .map(|names| names.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>());
         known.add(fingerprint, environments);
     }
     Ok(known)

@@ -50,10 +50,7 @@ pub(super) struct Deployed {
 
 /// The documents of the repository that Argo CD reads for itself, each with its file, and what is wrong with files that hold
 /// such documents and cannot be read: what they deploy would be missing without a word.
-pub(super) fn documents(
-    place: &Place<'_>,
-    session: &Session<'_>,
-) -> (Vec<(String, Datum)>, Vec<Diagnostic>) {
+pub(super) fn documents(place: &Place<'_>, session: &Session<'_>) -> (Vec<(String, Datum)>, Vec<Diagnostic>) {
     let is_yaml = |path: &String| path.ends_with(".yaml") || path.ends_with(".yml");
     let files: Vec<String> = place.tree.files(place.repository).into_iter().filter(is_yaml).collect();
     let read = |path: &String| -> (Vec<(String, Datum)>, Option<Diagnostic>) {

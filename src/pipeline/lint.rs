@@ -20,8 +20,8 @@ pub struct Rules<'a> {
     pub settings: Option<&'a Catalog>,
     /// `YYYY-MM-DD`; empty: everything still holds.
     pub today: &'a str,
-    /// Whether a comment or annotation counts, by its file and line.
-    pub trusts: &'a (dyn Fn(&str, &str) -> bool + Sync),
+    /// Whether a comment or annotation counts, by its file, its line, and the how many-th such line of the file it is.
+    pub trusts: &'a (dyn Fn(&str, &str, usize) -> bool + Sync),
     /// What was there before.
     pub baseline: Option<&'a policy::Known>,
     /// What was there before the change, where that is known.

@@ -100,7 +100,7 @@ fn found(policy: &Policy, case: &Case) -> Result<(Vec<Finding>, SourceMap), Stri
         flags: &flags,
         settings: None,
         today: "2026-06-15",
-        trusts: &|_, _| true,
+        trusts: &|_, _, _| true,
         baseline: Some(&none),
         before: before.as_ref(),
         changed: None,

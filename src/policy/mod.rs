@@ -65,8 +65,8 @@ pub struct Request<'a> {
     pub settings: Option<&'a Catalog>,
     /// `YYYY-MM-DD`, for what holds until a day; empty: everything still holds.
     pub today: &'a str,
-    /// Whether a comment or annotation at a line of a file counts.
-    pub trusts: &'a (dyn Fn(&str, &str) -> bool + Sync),
+    /// Whether a comment or annotation at a line of a file counts, which is there for the n-th time.
+    pub trusts: &'a (dyn Fn(&str, &str, usize) -> bool + Sync),
     /// What was there before.
     pub baseline: Option<&'a Known>,
     /// Whether a repository is judged, so that what its settings mean must be there.
@@ -90,7 +90,8 @@ pub fn lint(request: &Request<'_>) -> (Vec<Finding>, Vec<Diagnostic>) {
     let is_trusted = |suppression: &suppress::Suppression| match (suppression.by, suppression.span) {
         (By::Comment | By::Annotation, Some(span)) => {
             let file = sources.file(span.file);
-            (request.trusts)(&file.path, line_at(&file.text, span.start as usize))
+            let (line, times) = line_at(&file.text, span.start as usize);
+            (request.trusts)(&file.path, line, times)
         }
         _ => true,
     };
@@ -126,9 +127,12 @@ pub fn lint(request: &Request<'_>) -> (Vec<Finding>, Vec<Diagnostic>) {
     (findings, faults)
 }
 
-fn line_at(text: &str, at: usize) -> &str {
+/// The line of a place, and the how many-th of its kind it is.
+fn line_at(text: &str, at: usize) -> (&str, usize) {
     let start = text[..at].rfind('\n').map_or(0, |at| at + 1);
-    text[start..].lines().next().unwrap_or_default()
+    let line = text[start..].lines().next().unwrap_or_default();
+    let before = text[..start].lines().filter(|other| other.trim() == line.trim()).count();
+    (line, before + 1)
 }
 
 /// What is wrong with what switches findings off.

@@ -55,7 +55,7 @@ fn judged(case: &Path, book: &Policybook) -> (Gathered, Outcome) {
         flags: &flags,
         settings: None,
         today: TODAY,
-        trusts: &|_, _| true,
+        trusts: &|_, _, _| true,
         baseline: None,
         changed: None,
         before: before.as_ref(),
@@ -222,4 +222,29 @@ fn templates_of_charts_are_no_broken_manifests() {
     repository.run(&["lint"]).exits(3).prints("there is nothing to check");
     repository.write("namespace.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: web}\n");
     repository.run(&["lint"]).exits(0);
+}
+
+#[test]
+fn a_copied_comment_is_not_that_of_the_revision_of_the_settings() {
+    let repository = in_two_environments();
+    let comment = "        # gitopsctl:ignore probes/readiness-port-unknown set at runtime\n";
+    let kustomization = "wrong/kustomization.yaml";
+    repository.edit(kustomization, "  patch: |-\n", "  path: patch.yaml\n");
+    let patch = |name: &str| {
+        format!(
+            "- op: replace\n  path: /spec/template/spec/containers/{name}/readinessProbe/httpGet/port\n{comment}  value: htp\n"
+        )
+    };
+    repository.write("wrong/patch.yaml", &patch("0"));
+    let container = "      - name: two\n        image: two:v1.0.0\n        resources: {limits: {memory: 64Mi}}\n        readinessProbe: {httpGet: {path: /, port: 81}}\n";
+    let deployment = repository.read("base/deployment.yaml");
+    repository.write("base/deployment.yaml", &format!("{deployment}{container}"));
+    let text = repository.read(kustomization);
+    let text = text.split("    - op:").next().unwrap_or_default().to_owned();
+    repository.write(kustomization, &text);
+    committed(&repository);
+    repository.run(&["lint", "--config-from", "HEAD"]).exits(0);
+    repository.write("wrong/patch.yaml", &(patch("0") + &patch("1")));
+    repository.run(&["lint"]).exits(0);
+    repository.run(&["lint", "--config-from", "HEAD"]).exits(1).prints("container `two`");
 }

@@ -115,18 +115,43 @@ fn values<'a>(unit: &Unit<'a>, container: &'a Datum) -> Vec<(&'a str, &'a Datum,
             found.extend(pairs.iter().map(|(key, value)| (key.text(), value, map)));
         }
     }
+    // Files of settings, where the container mounts them.
+    let mounts = container.get("volumeMounts").map_or(&[][..], Datum::items);
+    let volumes = object.pod.and_then(|pod| pod.spec.get("volumes")).map_or(&[][..], Datum::items);
+    for volume in
+        volumes.iter().filter(|volume| mounts.iter().any(|mount| mount.text_of("name") == volume.text_of("name")))
+    {
+        let projected = volume.at(["projected", "sources"]).map_or(&[][..], Datum::items).iter();
+        let maps = projected.filter_map(|source| source.get("configMap")).chain(volume.get("configMap"));
+        for (map, pairs) in maps.filter_map(|map| entries(map.get("name")?.text())) {
+            found.extend(pairs.iter().map(|(key, value)| (key.text(), value, map)));
+        }
+    }
     for argument in ["args", "command"].into_iter().filter_map(|field| container.get(field)).flat_map(Datum::items) {
         found.push(("an argument", argument, object));
     }
     found
 }
 
-/// The database that a connection string names on a host.
-fn database_of<'t>(text: &'t str, host: &str) -> Option<&'t str> {
-    let rest = &text[text.find(host)? + host.len()..];
-    let (_, path) = rest.split_once('/')?;
-    let name = path.split(['?', ' ', '"', '\'', '#', '&']).next()?;
-    (!name.is_empty()).then_some(name)
+/// The databases that a text names on a host: in addresses, and in the `key=value` form of libpq and ADO.NET.
+fn databases_of<'t>(text: &'t str, host: &str) -> Vec<&'t str> {
+    let is_end = |char: char| char.is_whitespace() || matches!(char, '?' | '"' | '\'' | '#' | '&' | ';' | ',' | '}');
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices(host) {
+        let rest = &text[at + host.len()..];
+        // The path begins where the authority ends, before anything else does.
+        if let Some((_, path)) = rest.split_once('/').filter(|(authority, _)| !authority.contains(is_end)) {
+            found.extend(path.split(is_end).next());
+        }
+    }
+    if !found.iter().any(|name| !name.is_empty()) && text.contains(host) {
+        let words = text.split(|char: char| char.is_whitespace() || matches!(char, ';' | '"' | '\''));
+        let pairs = words.filter_map(|word| word.split_once('='));
+        let names = pairs.filter(|(key, _)| ["dbname", "database"].iter().any(|name| key.eq_ignore_ascii_case(name)));
+        found.extend(names.map(|(_, name)| name));
+    }
+    found.retain(|name| !name.is_empty());
+    found
 }
 
 /// A service that reaches another's database: by its name, its credential, or the server without a database of its own.
@@ -146,8 +171,9 @@ fn cross_domain_database<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
         let text = value.text();
         let upper = name.to_ascii_uppercase();
         let is_name = ["DB_NAME", "DATABASE", "PGDATABASE", "DB_DATABASE"].iter().any(|word| upper.ends_with(word));
-        let by_name = Some(text).filter(|_| is_name).or_else(|| database_of(text, &server.host));
-        if let Some(owner) = by_name.filter(|name| Some(*name) != own).and_then(owner) {
+        let mut names = if is_name { vec![text] } else { Vec::new() };
+        names.extend(databases_of(text, &server.host));
+        if let Some(owner) = names.into_iter().filter(|name| Some(*name) != own).find_map(owner) {
             let message = format!("`{}` reaches the database of `{owner}` (`{name}`)", entry.name);
             report.at(holder, value).say(message);
         } else if own.is_none() && names_host(text, &server.host) {
@@ -366,7 +392,20 @@ mod tests {
         for text in ["my-platform-db", "platform-db2", "platform-db-replica", "x.platform-db", ""] {
             assert!(!names_host(text, "platform-db"), "{text}");
         }
-        assert_eq!(database_of("postgres://u:p@platform-db:5432/order?sslmode=off", "platform-db"), Some("order"));
-        assert_eq!(database_of("platform-db:5432", "platform-db"), None);
+    }
+
+    #[test]
+    fn databases_are_named_in_addresses_and_in_pairs() {
+        let of = |text| databases_of(text, "platform-db");
+        assert_eq!(of("postgres://u:p@platform-db:5432/order?sslmode=off"), ["order"]);
+        assert_eq!(
+            of("a: jdbc:postgresql://platform-db:5432/order\nb: postgres://platform-db/stock\n"),
+            ["order", "stock"]
+        );
+        assert_eq!(of("host=platform-db port=5432 dbname=order user=x"), ["order"]);
+        assert_eq!(of("Server=platform-db;Database=order;User Id=x"), ["order"]);
+        for text in ["platform-db:5432", "platform-db and /tmp/order", "dbname=order"] {
+            assert!(of(text).is_empty(), "{text}");
+        }
     }
 }
