@@ -29,6 +29,8 @@ pub(super) struct Lookup {
     services: HashMap<(String, String), Vec<usize>>,
     /// Rollouts without a template of their own, with the Deployment that has it.
     templates: HashMap<usize, usize>,
+    /// The other way round.
+    lenders: HashMap<usize, Vec<usize>>,
     /// Custom resources of operators by namespace.
     operated: HashMap<String, Vec<usize>>,
     /// Namespaces that charts are installed in.
@@ -50,6 +52,7 @@ impl Lookup {
                 && let Some(found) = subject.near(object, "Deployment", template)
             {
                 lookup.templates.insert(at, found);
+                lookup.lenders.entry(found).or_default().push(at);
             }
         }
         for &at in all {
@@ -60,8 +63,8 @@ impl Lookup {
             }
             let found = subject.selected(object, &object.namespace, selector);
             let mut found: Vec<usize> = found.into_iter().filter_map(|found| subject.index(found)).collect();
-            let through = lookup.templates.iter().filter(|(_, template)| found.contains(template));
-            let through: Vec<usize> = through.map(|(rollout, _)| *rollout).collect();
+            let through = found.iter().filter_map(|found| lookup.lenders.get(found)).flatten();
+            let through: Vec<usize> = through.copied().collect();
             found.extend(through);
             for workload in &found {
                 lookup.selecting.entry(*workload).or_default().push(at);
@@ -295,8 +298,8 @@ impl<'a> Subject<'a> {
 
     /// Whether a Deployment only lends its template to a Rollout.
     pub fn lends_template(&self, workload: &Object<'a>) -> bool {
-        let at = self.index(workload);
-        workload.kind == "Deployment" && self.lookup(workload).templates.values().any(|template| Some(*template) == at)
+        let lends = |at| self.lookup(workload).lenders.contains_key(&at);
+        workload.kind == "Deployment" && self.index(workload).is_some_and(lends)
     }
 
     /// Whether a namespace has charts or custom resources of operators, so that not all that runs there can be seen.
