@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::catalog::{self, Catalog, PLATFORM_FILE};
+use crate::catalog::{self, Catalog, PLATFORM_FILE, Policies};
 use crate::cli::build::{Version, release};
 use crate::cli::helm::{self, Program};
 use crate::cli::place::Place;
@@ -148,13 +148,17 @@ impl Lint {
         }
         let flags = self.flags(&book)?;
         let changes = self.changes(directory)?;
-        let mut gathered = self.gather(&read, terminal)?;
+        let none = Policies::default();
+        let set = trusted
+            .as_ref()
+            .map(|trusted| trusted.catalog.as_ref().map_or(&none, |catalog| &catalog.platform.policies));
+        let mut gathered = self.gather(&read, set, terminal)?;
         let mut before = match &changes {
             None => None,
             // A revision without the target has nothing of it: then all of it is new.
             Some(changes) => match self.read(directory, Some(&changes.base), text.as_deref()) {
                 Ok(old) => {
-                    let gathered = self.gather(&old, terminal)?;
+                    let gathered = self.gather(&old, set, terminal)?;
                     old.place.is_whole()?;
                     Some(gathered)
                 }
@@ -173,18 +177,20 @@ impl Lint {
         let rules = Rules {
             book: &book,
             flags: &flags,
-            settings: trusted.as_ref().and_then(|trusted| trusted.catalog.as_ref()),
+            settings: trusted.as_ref().map(|trusted| trusted.catalog.as_ref()),
             today: &today,
             trusts: &trusts,
             baseline: known.as_ref(),
             before: None,
             changed: None,
+            old: None,
         };
-        let mut outcome =
-            lint::judge(&mut gathered, &Rules { before: before.as_ref(), changed: changed.as_ref(), ..rules });
+        let old = before.as_mut().map(|old| baseline::known(&lint::judge(old, &rules)));
+        let rules = Rules { before: before.as_ref(), changed: changed.as_ref(), old: old.as_ref(), ..rules };
+        let mut outcome = lint::judge(&mut gathered, &rules);
         read.place.is_whole()?;
-        if let (true, Some(old)) = (self.new_only, &mut before) {
-            baseline::drop_known(&mut outcome, &baseline::known(&lint::judge(old, &rules)));
+        if let (true, Some(old)) = (self.new_only, &old) {
+            baseline::drop_known(&mut outcome, old);
         }
         if let Some(path) = &self.write_baseline {
             let text = baseline::text(&outcome, &gathered.sources);
@@ -294,19 +300,16 @@ impl Lint {
     fn trusted(&self, directory: &Path) -> Result<Option<Trusted>, Failure> {
         let Some(revision) = &self.config_from else { return Ok(None) };
         let place = Place::of(directory, Path::new("."), Some(revision))?;
-        let below = place.directory.clone();
         let home = place.home(directory, Some(revision))?;
         let mut trusted = Trusted { tree: home, sources: SourceMap::default(), catalog: None };
         if trusted.tree.has_file(PLATFORM_FILE) {
             let mut diagnostics = Diagnostics::default();
             trusted.catalog = catalog::load(&trusted.tree, &mut trusted.sources, &mut diagnostics);
-        } else if !below.is_empty() {
-            return Ok(Some(trusted));
         }
         Ok(Some(trusted))
     }
 
-    fn gather(&self, read: &Reading, terminal: &Terminal) -> Result<Gathered, Failure> {
+    fn gather(&self, read: &Reading, policies: Option<&Policies>, terminal: &Terminal) -> Result<Gathered, Failure> {
         let place = &read.place;
         let options = Options { release: release(place, self.kustomize_version)?, ..Options::default() };
         let from = gather::Place {
@@ -315,6 +318,7 @@ impl Lint {
             home: &read.home,
             options,
             origin: read.origin.as_deref(),
+            policies,
         };
         let program = Program::new(&self.helm, &place.tree);
         let progress = Progress::new(terminal);

@@ -158,6 +158,7 @@ impl Waves {
             home: &home,
             options,
             origin: origin.as_deref(),
+            policies: None,
         };
         let program = Program::new(&self.helm, &place.tree);
         let wanted = Target::Directory(place.directory.clone());

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::diag::Outcome;
-use crate::policy::Known;
+use crate::policy::{self, Known};
 use crate::source::SourceMap;
 
 /// The file for what is found now, in a form that reviews can read and that merges well: one finding a line.
@@ -16,7 +16,7 @@ pub fn text(outcome: &Outcome, sources: &SourceMap) -> String {
             let file = finding.labels.first().map_or("", |label| &*sources.file(label.span.file).path);
             let entry = json!({
                 "policy": finding.rule.id, "file": file, "message": finding.message, "fingerprint": finding.fingerprint,
-                "environments": finding.environments,
+                "in": policy::places(finding),
             });
             format!("    {entry}")
         })
@@ -25,7 +25,7 @@ pub fn text(outcome: &Outcome, sources: &SourceMap) -> String {
     format!("{{\n  \"version\": 1,\n  \"findings\": [\n{}\n  ]\n}}\n", lines.join(",\n"))
 }
 
-/// What a baseline file holds. One that names no environments means all of them.
+/// What a baseline file holds. A finding that says not where it is `in` is known everywhere.
 pub fn read(text: &str) -> Result<Known, String> {
     let root: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if root["version"] != 1 {
@@ -35,10 +35,10 @@ pub fn read(text: &str) -> Result<Known, String> {
     let mut known = Known::default();
     for finding in findings {
         let fingerprint = finding["fingerprint"].as_str().ok_or("a finding has no fingerprint")?;
-        let environments = finding["environments"]
+        let places = finding["in"]
             .as_array()
             .map(|names| names.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>());
-        known.add(fingerprint, environments);
+        known.add(fingerprint, places);
     }
     Ok(known)
 }
@@ -47,7 +47,7 @@ pub fn read(text: &str) -> Result<Known, String> {
 pub fn known(outcome: &Outcome) -> Known {
     let mut known = Known::default();
     for finding in outcome.findings.iter().filter(|finding| finding.is_open()) {
-        known.add(&finding.fingerprint, Some(finding.environments.clone()));
+        known.add(&finding.fingerprint, Some(policy::places(finding).to_vec()));
     }
     known
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap as HashMap;
 
 use crate::argo::{self, Application, Found};
-use crate::catalog::{self, Catalog, PLATFORM_FILE};
+use crate::catalog::{self, Catalog, PLATFORM_FILE, Policies};
 use crate::diag::{Diagnostic, Diagnostics, Excused};
 use crate::kube::KUSTOMIZATIONS;
 use crate::kustomize::{Finished, Helm, KustomizationFile, Options, Origins, Session};
@@ -32,6 +32,8 @@ pub struct Place<'a> {
     pub options: Options,
     /// The URL that the repository was cloned from, where it is known.
     pub origin: Option<&'a str>,
+    /// The settings of another revision, where those count and not the repository's own.
+    pub policies: Option<&'a Policies>,
 }
 
 impl Place<'_> {
@@ -65,6 +67,8 @@ pub struct Gathered {
     pub diagnostics: Diagnostics,
     /// The catalog, where the repository has one.
     pub catalog: Option<Catalog>,
+    /// The settings of another revision, where those count.
+    policies: Option<Policies>,
     /// Overlays that do not build, and may.
     pub excused: Vec<Excused>,
     /// Whether the whole repository is the target.
@@ -105,7 +109,7 @@ pub fn gather(
     helm: Option<Helm<'_>>,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Gathered {
-    let mut gathered = Gathered::default();
+    let mut gathered = Gathered { policies: place.policies.cloned(), ..Gathered::default() };
     if place.home.has_file(PLATFORM_FILE) {
         gathered.catalog = catalog::load(place.home, &mut gathered.sources, &mut gathered.diagnostics);
     }
@@ -308,8 +312,13 @@ impl Gathered {
         }
     }
 
+    /// The settings that count.
+    fn policies(&self) -> Option<&Policies> {
+        self.policies.as_ref().or(self.catalog.as_ref().map(|catalog| &catalog.platform.policies))
+    }
+
     fn excuse(&self, path: &str) -> Option<String> {
-        let excuses = self.catalog.iter().flat_map(|catalog| &catalog.platform.policies.excuse);
+        let excuses = self.policies().into_iter().flat_map(|policies| &policies.excuse);
         let found = excuses
             .into_iter()
             .find(|excuse| excuse.overlay.as_ref().is_some_and(|pattern| policy::fits(pattern, path)));
@@ -480,9 +489,10 @@ impl Gathered {
 
     /// What someone else makes: by the settings, and by the services' files.
     fn external(&self) -> External {
-        let Some(catalog) = &self.catalog else { return External::default() };
-        let declared = catalog.platform.policies.external.iter().map(|pattern| pattern.value.clone());
-        let secrets = catalog.services.iter().flat_map(|entry| &entry.service.secrets);
+        let declared = self.policies().into_iter().flat_map(|policies| &policies.external);
+        let declared = declared.map(|pattern| pattern.value.clone());
+        let services = self.catalog.iter().flat_map(|catalog| &catalog.services);
+        let secrets = services.flat_map(|entry| &entry.service.secrets);
         let secrets = secrets.filter(|secret| secret.external).filter_map(|secret| secret.name.as_ref());
         External { patterns: declared.chain(secrets.map(|name| format!("Secret/{}", name.value))).collect() }
     }

@@ -16,8 +16,8 @@ pub struct Rules<'a> {
     pub book: &'a Policybook,
     /// What the command line says about them.
     pub flags: &'a Flags,
-    /// Settings, waivers and comments of another revision, where those count.
-    pub settings: Option<&'a Catalog>,
+    /// Settings and waivers of another revision, where those count; that may have none.
+    pub settings: Option<Option<&'a Catalog>>,
     /// `YYYY-MM-DD`; empty: everything still holds.
     pub today: &'a str,
     /// Whether a comment or annotation counts, by its file, its line, and the how many-th such line of the file it is.
@@ -28,17 +28,20 @@ pub struct Rules<'a> {
     pub before: Option<&'a Gathered>,
     /// The paths that changed, where only what they can affect is wanted.
     pub changed: Option<&'a BTreeSet<String>>,
+    /// What was found before the change: what is new elsewhere is an effect of it too.
+    pub old: Option<&'a policy::Known>,
 }
 
 /// Judges what was gathered. What does not build is among the findings, under the code of the build.
 pub fn judge(gathered: &mut Gathered, rules: &Rules<'_>) -> Outcome {
     let mut diagnostics = std::mem::take(&mut gathered.diagnostics);
-    let settings = rules.settings.or(gathered.catalog.as_ref());
+    let settings = rules.settings.unwrap_or(gathered.catalog.as_ref());
     let policies = settings.map(|catalog| &catalog.platform.policies);
     let active = rules.book.active(policies, rules.flags, &mut diagnostics);
     let before = rules.before.map(|before| before.subject(None));
     let subject = gathered.subject(before.as_ref());
     let wanted: Vec<bool> = gathered.wanted_overlays(rules.changed);
+    let targeted = gathered.wanted_overlays(None);
     let all = wanted.iter().all(|wanted| *wanted);
     let request = policy::Request {
         subject: &subject,
@@ -51,6 +54,7 @@ pub fn judge(gathered: &mut Gathered, rules: &Rules<'_>) -> Outcome {
         is_repository: gathered.is_repository,
         wanted: (!all).then_some(&wanted[..]),
         changed: rules.changed,
+        old: rules.old.map(|old| (old, &targeted[..])),
     };
     let (mut findings, faults) = policy::lint(&request);
     for fault in faults {

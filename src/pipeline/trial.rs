@@ -104,6 +104,7 @@ fn found(policy: &Policy, case: &Case) -> Result<(Vec<Finding>, SourceMap), Stri
         baseline: Some(&none),
         before: before.as_ref(),
         changed: None,
+        old: None,
     };
     let outcome = lint::judge(&mut gathered, &rules);
     let errors: Vec<&Diagnostic> = gathered
@@ -126,6 +127,7 @@ fn gathered(case: &Case, given: &Given) -> Gathered {
         }
         Given::Files(files) => (Tree::memory(files.clone()), Target::Directory(String::new())),
     };
-    let place = Place { tree: &tree, repository: "", home: &tree, options: Options::default(), origin: None };
+    let place =
+        Place { tree: &tree, repository: "", home: &tree, options: Options::default(), origin: None, policies: None };
     gather::gather(&place, &target, None, &|_| ())
 }

@@ -42,7 +42,7 @@ pub(crate) use embedded::POLICY_FILES;
 pub use facts::{External, Facts, Hidden, Lies, Unused, fits};
 pub use fix::{Edit, edit};
 pub use judge::Active;
-pub use known::Known;
+pub use known::{Known, places};
 pub use load::{API_VERSION, is_id, policies, told};
 pub use place::fingerprint_of;
 pub use settings::{Flags, PROFILES, Policybook, built_in};
@@ -75,6 +75,9 @@ pub struct Request<'a> {
     pub wanted: Option<&'a [bool]>,
     /// The paths that changed, where only what they can affect is wanted.
     pub changed: Option<&'a BTreeSet<String>>,
+    /// What was found before the change, and for each overlay whether what is new in it is wanted even where it did not
+    /// change: what it refers to may have.
+    pub old: Option<(&'a Known, &'a [bool])>,
 }
 
 /// Why what is in the baseline does not count.
@@ -104,7 +107,12 @@ pub fn lint(request: &Request<'_>) -> (Vec<Finding>, Vec<Diagnostic>) {
         };
         let is_wanted = request.wanted.is_none_or(|wanted| match &placed.overlays[..] {
             [] => has_changed(),
-            overlays => overlays.iter().any(|at| wanted[*at]),
+            overlays => {
+                let is_new = |(old, targeted): (&Known, &[bool])| {
+                    overlays.iter().any(|at| targeted[*at]) && !old.has(&placed.finding.fingerprint)
+                };
+                overlays.iter().any(|at| wanted[*at]) || request.old.is_some_and(is_new)
+            }
         });
         let suppressed = suppressions.of(&placed, active, subject, request.today, &is_trusted);
         is_wanted.then_some((placed, suppressed))

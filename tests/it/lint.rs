@@ -40,7 +40,8 @@ fn flags(case: &Path) -> Flags {
 /// A repository, read and built.
 fn built(folder: &Path) -> Gathered {
     let tree = Tree::directory(folder);
-    let place = Place { tree: &tree, repository: "", home: &tree, options: Options::default(), origin: None };
+    let place =
+        Place { tree: &tree, repository: "", home: &tree, options: Options::default(), origin: None, policies: None };
     gather::gather(&place, &Target::Directory(String::new()), None, &|_| ())
 }
 
@@ -58,6 +59,7 @@ fn judged(case: &Path, book: &Policybook) -> (Gathered, Outcome) {
         trusts: &|_, _, _| true,
         baseline: None,
         changed: None,
+        old: None,
         before: before.as_ref(),
     };
     let outcome = lint::judge(&mut gathered, &rules);
@@ -247,4 +249,39 @@ fn a_copied_comment_is_not_that_of_the_revision_of_the_settings() {
     repository.write("wrong/patch.yaml", &(patch("0") + &patch("1")));
     repository.run(&["lint"]).exits(0);
     repository.run(&["lint", "--config-from", "HEAD"]).exits(1).prints("container `two`");
+}
+
+#[test]
+fn what_a_change_breaks_elsewhere_is_seen_by_since() {
+    let repository = in_two_environments();
+    for folder in ["overlays/dev", "overlays/production", "wrong"] {
+        repository.remove(&format!("{folder}/kustomization.yaml"));
+    }
+    repository.edit(
+        "base/deployment.yaml",
+        "        readiness",
+        "        envFrom: [{configMapRef: {name: shared}}]\n        readiness",
+    );
+"common/configmap.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shared}\ndata: {a: b}\n");
+    repository.write("common/kustomization.yaml", "resources: [configmap.yaml]\n");
+    committed(&repository);
+    repository.run(&["lint", "--since", "HEAD"]).exits(0);
+    repository.edit("common/configmap.yaml", "shared", "sharde");
+    repository.run(&["lint"]).exits(1);
+    repository.run(&["lint", "--since", "HEAD"]).exits(1).prints("ConfigMap `shared`");
+}
+
+#[test]
+fn a_revision_without_settings_has_those_of_nobody() {
+    let repository = in_two_environments();
+    committed(&repository);
+    repository.write("gitopsctl.yaml", "platform: shop\npolicies:\n  profile: none\n");
+    repository.run(&["lint"]).exits(0);
+    repository.run(&["lint", "--config-from", "HEAD"]).exits(1).prints("readiness-port-unknown");
+    // Nor may a change excuse what it breaks.
+    let excuse = "platform: shop\npolicies:\n  excuse: [{overlay: overlays/dev, reason: none}]\n";
+    repository.write("gitopsctl.yaml", excuse);
+    repository.write("overlays/dev/kustomization.yaml", "resources: [../../bsae]\n");
+    repository.run(&["lint"]).exits(0);
+    repository.run(&["lint", "--config-from", "HEAD"]).exits(3).prints("bsae");
 }
