@@ -82,7 +82,7 @@ pub(super) struct Lint {
     #[arg(long, conflicts_with = "rev")]
     fix: bool,
     /// Show what --fix would change, and change nothing
-    #[arg(long)]
+    #[arg(long, visible_alias = "dry-run")]
     diff: bool,
     /// Read this commit, branch or tag from the object store instead of the files on disk
     #[arg(long, value_name = "REV")]
