@@ -103,7 +103,9 @@ fn explained(policy: &Policy, example: Option<Case>) -> String {
         if policy.profiles.is_empty() { "none: enable it by name".to_owned() } else { policy.profiles.join(", ") },
     );
     let demand = policy.demand.map(|demand| match demand {
-        Demand::Production => "demanded of production where there is a catalog: on in recommended and strict, as an error",
+        Demand::Production => {
+            "demanded of production where there is a catalog: on in recommended and strict, as an error"
+        }
         Demand::Everywhere => "demanded where there is a catalog: on in recommended and strict, as an error",
     });
     line("platform", demand.unwrap_or_default().to_owned());
