@@ -125,12 +125,16 @@ pub fn fixes(home: &Tree, book: &Policybook, gathered: &Gathered, outcome: &Outc
         match edit {
             Ok(edit) => {
                 let others = edits.entry(&source.path).or_default();
-                // Two findings of one place need one edit; two that overlap need a second run.
-                let is_apart =
-                    |other: &policy::Edit| other != &edit && (other.end <= edit.start || other.start >= edit.end);
-                if others.iter().all(is_apart) {
+                // Two findings of one place need one edit. Two edits that touch need a second run, which sees the first.
+                let is_apart = |other: &policy::Edit| other.end < edit.start || other.start > edit.end;
+                if others.contains(&edit) {
+                    fixes.mended += 1;
+                } else if others.iter().all(is_apart) {
                     others.push(edit);
                     fixes.mended += 1;
+                } else {
+                    let why = "another fix changes the same place: run again";
+                    fixes.left.push(format!("{}: {}: {why}", source.path, finding.rule.id));
                 }
             }
             Err(why) => fixes.left.push(format!("{}: {}: {why}", source.path, finding.rule.id)),
