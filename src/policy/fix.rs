@@ -123,8 +123,10 @@ fn add(document: &Document, text: &str, at: &At, left: &[String], value: &Value)
     let (_, last) = pairs.last().ok_or("the mapping is empty")?;
     let after = line_end(text, end(document, *last).max(start));
     let line_break = if text[..after].ends_with('\n') { "" } else { "\n" };
-    let block = yaml::block(&entry, indent);
-    Ok(Edit { start: after, end: after, text: format!("{line_break}{}{block}\n", " ".repeat(indent)) })
+    let block = format!("{line_break}{}{}\n", " ".repeat(indent), yaml::block(&entry, indent));
+    // A file keeps its kind of line ends.
+    let block = if text.contains("\r\n") { block.replace('\n', "\r\n") } else { block };
+    Ok(Edit { start: after, end: after, text: block })
 }
 
 /// Follows steps as far as they go.
