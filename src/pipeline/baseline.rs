@@ -22,7 +22,8 @@ pub fn text(outcome: &Outcome, sources: &SourceMap) -> String {
         })
         .collect();
     lines.sort();
-    format!("{{\n  \"version\": 1,\n  \"findings\": [\n{}\n  ]\n}}\n", lines.join(",\n"))
+    let list = if lines.is_empty() { "[]".to_owned() } else { format!("[\n{}\n  ]", lines.join(",\n")) };
+    format!("{{\n  \"version\": 1,\n  \"findings\": {list}\n}}\n")
 }
 
 /// How often each fingerprint occurs in a baseline file.

@@ -10,6 +10,7 @@ use gitopsctl::kustomize::Options;
 use gitopsctl::pipeline::gather::{self, Gathered, Place, Target};
 use gitopsctl::pipeline::lint::{self, Rules};
 use gitopsctl::policy::{self, Flags, Policybook};
+use gitopsctl::source::SourceMap;
 use gitopsctl::tree::Tree;
 use rayon::prelude::*;
 
@@ -40,8 +41,9 @@ fn flags(case: &Path) -> Flags {
 /// A repository, read and built.
 fn built(folder: &Path) -> Gathered {
     let tree = Tree::directory(folder);
-    let place = Place { tree: &tree, repository: "", home: &tree, options: Options::default(), origin: None };
-    gather::gather(&place, &Target::Directory(String::new()), None, &|_| ())
+    let place =
+        Place { tree: &tree, repository: "", home: &tree, options: Options::default(), origin: None, settings: None };
+    gather::gather(&place, &Target::Directory(String::new()), SourceMap::default(), None, &|_| ())
 }
 
 /// What `lint` says of the repository of a case.
@@ -53,9 +55,8 @@ fn judged(case: &Path, book: &Policybook) -> (Gathered, Outcome) {
     let rules = Rules {
         book,
         flags: &flags,
-        settings: None,
         today: TODAY,
-        trusts: &|_, _| true,
+        trusts: &|_, _, _| true,
         baseline: None,
         changed: None,
         before: before.as_ref(),
