@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use git2::{ErrorCode, ObjectType, Oid, Repository};
 
@@ -80,7 +80,7 @@ pub struct Revision {
     /// The full hash of the commit.
     pub commit: String,
     /// The first thing that the object store could not give.
-    fault: Mutex<Option<String>>,
+    fault: Arc<Mutex<Option<String>>>,
     /// Open handles: a repository serves one thread at a time.
     idle: Mutex<Vec<Repository>>,
 }
@@ -100,7 +100,22 @@ impl Revision {
         drop(commit);
         let top = repository.workdir().map(Path::to_owned);
         let path = repository.path().to_owned();
-        Ok(Self { path, tree, top, commit: hash, fault: Mutex::default(), idle: Mutex::new(vec![repository]) })
+        Ok(Self { path, tree, top, commit: hash, fault: Arc::default(), idle: Mutex::new(vec![repository]) })
+    }
+
+    /// The files of a directory of the commit, as if it were the top.
+    #[must_use]
+    pub fn below(&self, directory: &str) -> Self {
+        let entry = self.noted(self.with(|repository| self.entry(repository, directory))).flatten();
+        let tree = entry.filter(|(_, kind)| *kind == Kind::Directory).map_or(self.tree, |(tree, _)| tree);
+        Self {
+            path: self.path.clone(),
+            tree,
+            top: self.top.as_ref().map(|top| top.join(directory)),
+            commit: self.commit.clone(),
+            fault: self.fault.clone(),
+            idle: Mutex::default(),
+        }
     }
 
     fn with<T>(&self, work: impl FnOnce(&Repository) -> Result<T, git2::Error>) -> Result<T, git2::Error> {

@@ -124,7 +124,7 @@ pub struct Position {
 }
 
 /// One text that was read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SourceFile {
     /// Relative to the repository root, with `/`.
     pub path: Arc<str>,
@@ -135,7 +135,7 @@ pub struct SourceFile {
 }
 
 /// Where a text stands in the file that holds it as a value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Within {
     file: FileId,
     /// The offset in that file at which each line of the text begins; one alone where the lines are not the same.
@@ -143,7 +143,7 @@ struct Within {
 }
 
 /// All texts that a run has read, so that a span can be shown with its line.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SourceMap {
     /// The id of the first file: above 0 in a map that continues another.
     first: u32,
@@ -194,6 +194,15 @@ impl SourceMap {
             (2.., Some(start)) => (within.file, start + u32::try_from(column).unwrap_or(0)),
             _ => (within.file, within.lines.first().copied().unwrap_or(0)),
         }
+    }
+
+    /// Whether the text at a place of a file was read as one of its own, such as a patch within a kustomization.
+    pub fn is_within(&self, file: FileId, offset: u32) -> bool {
+        self.files.iter().any(|inner| {
+            let lines = inner.within.as_ref().filter(|within| within.file == file).map(|within| &within.lines[..]);
+            let last = inner.text.lines().last().map_or(0, str::len);
+            matches!(lines, Some([first, .., end]) if (*first..=*end + u32::try_from(last).unwrap_or(0)).contains(&offset))
+        })
     }
 
     /// The id that the next file will get.

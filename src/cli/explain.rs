@@ -8,7 +8,7 @@ use crate::cli::policy::level;
 use crate::cli::terminal::{Failure, Terminal};
 use crate::cli::{Exit, policies, root_of};
 use crate::diag::{Code, closest};
-use crate::policy::{self, Case, Expect, Given, POLICY_FILES, Policy, Policybook};
+use crate::policy::{self, Case, Demand, Expect, Given, POLICY_FILES, Policy, Policybook};
 use crate::source::FileId;
 use crate::tree::Tree;
 use crate::{argo, catalog, kustomize, render, tree, yaml};
@@ -102,6 +102,13 @@ fn explained(policy: &Policy, example: Option<Case>) -> String {
         "profiles",
         if policy.profiles.is_empty() { "none: enable it by name".to_owned() } else { policy.profiles.join(", ") },
     );
+    let demand = policy.demand.map(|demand| match demand {
+        Demand::Production => {
+            "demanded of production where there is a catalog: on in recommended and strict, as an error"
+        }
+        Demand::Everywhere => "demanded where there is a catalog: on in recommended and strict, as an error",
+    });
+    line("platform", demand.unwrap_or_default().to_owned());
     line("also known as", rule.aliases.join(", "));
     line("is about", policy.matches.kinds.join(", "));
     line("but not", policy.matches.except.join(", "));

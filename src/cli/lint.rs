@@ -1,6 +1,5 @@
 //! `gitopsctl lint`.
 
-use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,20 +7,21 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::catalog::{self, Catalog, PLATFORM_FILE, Policies};
 use crate::cli::build::{Version, release};
+use crate::cli::gate::{self, Trusted};
 use crate::cli::helm::{self, Program};
-use crate::cli::place::Place;
+use crate::cli::place::{self, Place};
 use crate::cli::policies;
 use crate::cli::terminal::{Failure, Terminal};
 use crate::cli::{EXIT_CODES, Exit};
 use crate::diag::{Diagnostic, Diagnostics, Finding, Outcome, Severity};
 use crate::git;
+use crate::kube::KUSTOMIZATIONS;
 use crate::kustomize::Options;
 use crate::pipeline::baseline;
 use crate::pipeline::gather::{self, Gathered, Target};
 use crate::pipeline::lint::{self, Rules};
-use crate::policy::{self, Flags, Policybook, codes};
+use crate::policy::{Flags, Policybook, codes};
 use crate::report::{self, Format, Output};
 use crate::source::SourceMap;
 use crate::tree::{self, Tree};
@@ -82,7 +82,7 @@ pub(super) struct Lint {
     #[arg(long, conflicts_with = "rev")]
     fix: bool,
     /// Show what --fix would change, and change nothing
-    #[arg(long)]
+    #[arg(long, visible_alias = "dry-run")]
     diff: bool,
     /// Read this commit, branch or tag from the object store instead of the files on disk
     #[arg(long, value_name = "REV")]
@@ -129,6 +129,16 @@ struct Reading {
     target: Target,
     /// The URL that the repository was cloned from.
     origin: Option<String>,
+    /// The files whose settings hold, where those are of another revision.
+    settings: Option<Tree>,
+}
+
+impl Reading {
+    /// Where the repository begins below the top of Git's.
+    fn below(&self) -> String {
+        let top = self.place.git_top().unwrap_or_default();
+        place::below(&self.place.repository, &top).unwrap_or_default().to_owned()
+    }
 }
 
 impl Lint {
@@ -140,44 +150,54 @@ impl Lint {
             return Err(Failure::told(Exit::Usage, clash));
         }
         let text = self.standard_input()?;
-        let read = self.read(directory, self.rev.as_deref(), text.as_deref())?;
-        let trusted = self.trusted(directory)?;
-        let (book, faults) = policies::book(trusted.as_ref().map_or(&read.home, |trusted| &trusted.tree))?;
-        if terminal.report(&faults.1, &faults.0) {
-            return Ok(Exit::Input);
-        }
-        let flags = self.flags(&book)?;
-        let changes = self.changes(directory)?;
-        let none = Policies::default();
-        let set = trusted
-            .as_ref()
-            .map(|trusted| trusted.catalog.as_ref().map_or(&none, |catalog| &catalog.platform.policies));
-        let mut gathered = self.gather(&read, set, terminal)?;
+        let start = self.start(directory);
+        let trusted = self.config_from.as_ref().map(|name| Trusted::open(&start, name)).transpose()?;
+        let read = self.read(directory, self.rev.as_deref(), text.as_deref(), trusted.as_ref(), None)?;
+        let (book, own) = policies::book(read.settings.as_ref().unwrap_or(&read.home))?;
+        let flags = match self.flags(&book) {
+            // What is not known may stand in a file that cannot be read.
+            Err(_) if terminal.report(&own.1, &own.0) => return Ok(Exit::Input),
+            flags => flags?,
+        };
+        let is_since = self.since.is_some() || self.new_only;
+        let changes =
+            is_since.then(|| gate::changes(&start, self.since.as_deref(), self.rev.as_deref())).transpose()?;
+        let sources = own.0.clone();
+        let again = || (sources.clone(), Diagnostics::default());
+        let mut gathered = self.gather(&read, own, terminal)?;
         let mut before = match &changes {
             None => None,
             // A revision without the target has nothing of it: then all of it is new.
-            Some(changes) => match self.read(directory, Some(&changes.base), text.as_deref()) {
-                Ok(old) => {
-                    let gathered = self.gather(&old, set, terminal)?;
-                    old.place.is_whole()?;
-                    Some(gathered)
+            Some(changes) => {
+                let root = Some(read.below());
+                match self.read(directory, Some(&changes.base), text.as_deref(), trusted.as_ref(), root) {
+                    Ok(old) => {
+                        let gathered = self.gather(&old, again(), terminal)?;
+                        old.place.is_whole()?;
+                        Some(gathered)
+                    }
+                    Err(Failure::Told { exit: Exit::Input, .. }) => None,
+                    Err(failure) => return Err(failure),
                 }
-                Err(Failure::Told { exit: Exit::Input, .. }) => None,
-                Err(failure) => return Err(failure),
-            },
+            }
         };
-        let settings = trusted.as_ref().map_or(gathered.catalog.as_ref(), |trusted| trusted.catalog.as_ref());
-        let known = self.known(directory, settings, trusted.as_ref())?;
-        let changed =
-            changes.as_ref().filter(|_| self.since.is_some()).map(|changes| within(&read, directory, changes));
-        let trusts = |path: &str, line: &str, times: usize| {
-            trusted.as_ref().is_none_or(|trusted| trusted.has(path, line, times))
+        let changed = changes.as_ref().filter(|_| self.since.is_some());
+        let changed = changed.map(|changes| gate::shown(&read.place, changes));
+        let known = match self.write_baseline {
+            // All that is found goes there.
+            Some(_) => None,
+            None => {
+                let settings = gathered.settings();
+                gate::known(directory, self.baseline.as_deref(), settings, &read.place, trusted.as_ref())?
+            }
+        };
+        let trusts = |path: &str, text: &str, at: usize| {
+            trusted.as_ref().is_none_or(|trusted| trusted.has(&read.place, path, text, at))
         };
         let today = today();
         let rules = Rules {
             book: &book,
             flags: &flags,
-            settings: trusted.as_ref().map(|trusted| trusted.catalog.as_ref()),
             today: &today,
             trusts: &trusts,
             baseline: known.as_ref(),
@@ -189,24 +209,26 @@ impl Lint {
         let rules = Rules { before: before.as_ref(), changed: changed.as_ref(), old: old.as_ref(), ..rules };
         let mut outcome = lint::judge(&mut gathered, &rules);
         read.place.is_whole()?;
+        if (self.fix || self.diff) && self.mend(&read, &book, &gathered, &outcome, terminal)? {
+            // What was mended is no longer found; what is left may have moved.
+            gathered = self.gather(&read, again(), terminal)?;
+            outcome = lint::judge(&mut gathered, &rules);
+        }
         if let (true, Some(old)) = (self.new_only, &old) {
             baseline::drop_known(&mut outcome, old);
         }
         if let Some(path) = &self.write_baseline {
             let text = baseline::text(&outcome, &gathered.sources);
-            std::fs::write(directory.join(path), text)?;
+            std::fs::write(directory.join(path), text).map_err(|error| unwritten(path, &error))?;
             let count = outcome.findings.iter().filter(|finding| finding.is_open()).count();
             terminal.say(&format!("wrote {} to {}", report::counted(count, "finding"), path.display()));
             return Ok(if has_faults(&gathered) { Exit::Input } else { Exit::Fine });
         }
-        if self.fix || self.diff {
-            self.mend(&read, &book, &gathered, &outcome, terminal)?;
-        }
         let is_empty = outcome.objects == 0 && outcome.excused.is_empty() && !has_faults(&gathered);
-        let is_untouched = changed.is_some() && outcome.overlays == 0;
-        // A comment or waiver that switches nothing off is no proof that anything was judged.
-        let is_about_something = |finding: &Finding| !finding.rule.id.starts_with("suppressions/");
-        if is_empty && !is_untouched && !outcome.findings.iter().any(is_about_something) {
+        let is_untouched =
+            changed.is_some() && outcome.overlays == 0 && outcome.findings.is_empty() && gathered.has_objects();
+        let is_about_content = |finding: &Finding| !finding.rule.id.starts_with("suppressions/");
+        if is_empty && !is_untouched && !outcome.findings.iter().any(is_about_content) {
             let message = format!("there is nothing to check in `{}`", self.target.display());
             gathered.diagnostics.push(Diagnostic::error(&codes::NOTHING, message));
             outcome.findings.extend(gathered.diagnostics.iter().map(lint::as_finding));
@@ -241,17 +263,48 @@ impl Lint {
         Ok(Some(text))
     }
 
-    fn read(&self, directory: &Path, revision: Option<&str>, text: Option<&str>) -> Result<Reading, Failure> {
+    /// The directory whose repository is asked what changed, and what was in revisions.
+    fn start(&self, directory: &Path) -> PathBuf {
+        let target = directory.join(&self.target);
+        match &self.rev {
+            None if target.is_dir() => target,
+            None if target.is_file() => target.parent().unwrap_or(directory).to_owned(),
+            _ => directory.to_owned(),
+        }
+    }
+
+    /// What is to be looked at; `root` is where the repository begins below the top of Git's, where that is known.
+    fn read(
+        &self,
+        directory: &Path,
+        revision: Option<&str>,
+        text: Option<&str>,
+        trusted: Option<&Trusted>,
+        root: Option<String>,
+    ) -> Result<Reading, Failure> {
         let path = if text.is_some() { Path::new(".") } else { &self.target };
-        let place = Place::of(directory, path, revision)?.at_top();
+        let place = Place::of(directory, path, revision)?;
+        let place = match root {
+            Some(root) => place.rooted(root),
+            None => place.at_top(trusted.map(|trusted| &trusted.tree)),
+        };
         let target = match text {
             Some(text) => Target::Text("-".to_owned(), text.to_owned()),
-            None if place.is_file() => Target::File(place.directory.clone()),
-            None => Target::Directory(place.directory.clone()),
+            None if place.is_file() => match place.directory.rsplit_once('/').unwrap_or(("", &place.directory)) {
+                (folder, name) if KUSTOMIZATIONS.contains(&name) => Target::Directory(folder.to_owned()),
+                _ => Target::File(place.directory.clone()),
+            },
+            None if place.tree.has_directory(&place.directory) => Target::Directory(place.directory.clone()),
+            None => {
+                let message = format!("`{}` is neither a directory nor a file", path.display());
+                return Err(Failure::told(Exit::Input, message));
+            }
         };
-        let home = place.home(directory, revision)?;
-        let origin = git::facts(directory).and_then(|facts| facts.origin);
-        Ok(Reading { place, home, target, origin })
+        let home = place.home();
+        let origin = git::facts(&self.start(directory)).and_then(|facts| facts.origin);
+        let mut read = Reading { place, home, target, origin, settings: None };
+        read.settings = trusted.map(|trusted| trusted.tree.below(&read.below()));
+        Ok(read)
     }
 
     fn flags(&self, book: &Policybook) -> Result<Flags, Failure> {
@@ -276,40 +329,12 @@ impl Lint {
         Ok(flags)
     }
 
-    fn changes(&self, directory: &Path) -> Result<Option<git::Changes>, Failure> {
-        if self.since.is_none() && !self.new_only {
-            return Ok(None);
-        }
-        let start = Place::of(directory, &self.target, self.rev.as_deref()).map(|_| directory.to_owned())?;
-        let since = self.since.clone().or_else(|| git::default_branch(&start));
-        let Some(since) = since else {
-            let failure = Failure::told(Exit::Usage, "the repository has no default branch to hold this against");
-            return Err(failure.with_help("name a revision with --since"));
-        };
-        let start = start.join(if self.rev.is_some() { Path::new(".") } else { &self.target });
-        let start = if start.is_file() { start.parent().unwrap_or(directory).to_owned() } else { start };
-        git::changes(&start, &since, self.rev.as_deref()).map(Some).map_err(|error| {
-            let exit = match error {
-                git::GitError::NoRepository(_) | git::GitError::NoRevision(_) => Exit::Usage,
-                _ => Exit::Environment,
-            };
-            Failure::told(exit, error.to_string())
-        })
-    }
-
-    fn trusted(&self, directory: &Path) -> Result<Option<Trusted>, Failure> {
-        let Some(revision) = &self.config_from else { return Ok(None) };
-        let place = Place::of(directory, Path::new("."), Some(revision))?;
-        let home = place.home(directory, Some(revision))?;
-        let mut trusted = Trusted { tree: home, sources: SourceMap::default(), catalog: None };
-        if trusted.tree.has_file(PLATFORM_FILE) {
-            let mut diagnostics = Diagnostics::default();
-            trusted.catalog = catalog::load(&trusted.tree, &mut trusted.sources, &mut diagnostics);
-        }
-        Ok(Some(trusted))
-    }
-
-    fn gather(&self, read: &Reading, policies: Option<&Policies>, terminal: &Terminal) -> Result<Gathered, Failure> {
+    fn gather(
+        &self,
+        read: &Reading,
+        (sources, faults): policies::Faults,
+        terminal: &Terminal,
+    ) -> Result<Gathered, Failure> {
         let place = &read.place;
         let options = Options { release: release(place, self.kustomize_version)?, ..Options::default() };
         let from = gather::Place {
@@ -318,52 +343,17 @@ impl Lint {
             home: &read.home,
             options,
             origin: read.origin.as_deref(),
-            policies,
+            settings: read.settings.as_ref(),
         };
         let program = Program::new(&self.helm, &place.tree);
         let progress = Progress::new(terminal);
-        let gathered = gather::gather(&from, &read.target, program.helm(), &|total| progress.step(total));
+        let mut gathered = gather::gather(&from, &read.target, sources, program.helm(), &|total| progress.step(total));
         progress.clear();
+        gathered.diagnostics.append(faults);
         Ok(gathered)
     }
 
-    /// What was there before, by the baseline file.
-    fn known(
-        &self,
-        directory: &Path,
-        settings: Option<&Catalog>,
-        trusted: Option<&Trusted>,
-    ) -> Result<Option<policy::Known>, Failure> {
-        let set = settings.and_then(|catalog| catalog.platform.policies.baseline.as_ref());
-        let (shown, text) = match (&self.baseline, set, trusted) {
-            (None, None, _) => return Ok(None),
-            (Some(path), ..) => {
-                let text = std::fs::read_to_string(directory.join(path)).map_err(|error| {
-                    Failure::told(Exit::Input, format!("the baseline `{}` cannot be read: {error}", path.display()))
-                })?;
-                (path.display().to_string(), text)
-            }
-            (None, Some(path), trusted) => {
-                let own;
-                let tree = match trusted {
-                    Some(trusted) => &trusted.tree,
-                    None => {
-                        own = Tree::directory(super::root_of(directory)?);
-                        &own
-                    }
-                };
-                let missing = || Failure::told(Exit::Input, format!("there is no baseline `{}`", path.value));
-                (path.value.clone(), tree.text(path).ok().flatten().ok_or_else(missing)?.to_string())
-            }
-        };
-        let known = baseline::read(&text).map_err(|why| {
-            let failure = Failure::told(Exit::Input, format!("the baseline `{shown}` cannot be used: {why}"));
-            failure.with_help("`gitopsctl lint --write-baseline FILE` writes one")
-        })?;
-        Ok(Some(known))
-    }
-
-    /// Mends what can be mended, or shows it.
+    /// Mends what can be mended, or shows it; whether anything was written.
     fn mend(
         &self,
         read: &Reading,
@@ -371,7 +361,7 @@ impl Lint {
         gathered: &Gathered,
         outcome: &Outcome,
         terminal: &mut Terminal,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         let fixes = lint::fixes(&read.home, book, gathered, outcome);
         for change in &fixes.changes {
             if self.diff || !self.fix {
@@ -388,7 +378,7 @@ impl Lint {
             let files = report::counted(fixes.changes.len(), "file");
             terminal.say(&format!("mended {} in {files}", report::counted(fixes.mended, "finding")));
         }
-        Ok(())
+        Ok(self.fix && !self.diff && !fixes.changes.is_empty())
     }
 
     fn print(
@@ -408,9 +398,9 @@ impl Lint {
             match &output.path {
                 None if output.format == Format::Human => terminal.print(&text)?,
                 None => terminal.print_raw([&*text])?,
-                Some(path) => std::fs::write(directory.join(path), text).map_err(|error| {
-                    Failure::told(Exit::Environment, format!("`{path}` cannot be written: {error}"))
-                })?,
+                Some(path) => {
+                    std::fs::write(directory.join(path), text).map_err(|error| unwritten(Path::new(path), &error))?;
+                }
             }
         }
         Ok(())
@@ -421,31 +411,8 @@ fn has_faults(gathered: &Gathered) -> bool {
     gathered.diagnostics.has_errors()
 }
 
-/// The changed paths as they are below the root of the settings, which need not be the top of the Git repository.
-fn within(read: &Reading, directory: &Path, changes: &git::Changes) -> BTreeSet<String> {
-    let top = directory.canonicalize().ok().and_then(|start| git::top(&start).map(Path::to_owned));
-    let root = read.home.root().and_then(|root| root.canonicalize().ok());
-    let prefix = match (top, root) {
-        (Some(top), Some(root)) => root.strip_prefix(&top).map(|below| below.to_string_lossy().into_owned()).ok(),
-        _ => None,
-    };
-    let prefix = prefix.filter(|prefix| !prefix.is_empty()).map(|prefix| format!("{prefix}/")).unwrap_or_default();
-    changes.paths.iter().filter_map(|path| path.strip_prefix(&prefix)).map(str::to_owned).collect()
-}
-
-/// A revision whose settings and suppressions count.
-struct Trusted {
-    tree: Tree,
-    sources: SourceMap,
-    catalog: Option<Catalog>,
-}
-
-impl Trusted {
-    /// Whether a file has a line there too, and as often: a copy of it is new.
-    fn has(&self, path: &str, line: &str, times: usize) -> bool {
-        let text = self.tree.text(path).ok().flatten().unwrap_or_default();
-        text.lines().filter(|known| known.trim() == line.trim()).count() >= times
-    }
+fn unwritten(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::told(Exit::Environment, format!("`{}` cannot be written: {error}", path.display()))
 }
 
 /// Says on a terminal how far a long run is.

@@ -7,6 +7,7 @@ mod build_all;
 mod compat;
 mod completions;
 mod explain;
+mod gate;
 mod helm;
 mod init;
 mod lint;

@@ -10,7 +10,7 @@ use crate::cli::terminal::Failure;
 use crate::git::{self, GitError, Revision};
 use crate::kustomize::{Options, Session};
 use crate::source::SourceMap;
-use crate::tree::{Tree, normal};
+use crate::tree::{Tree, join, normal};
 
 /// A directory in a tree.
 pub(super) struct Place {
@@ -28,6 +28,14 @@ pub(super) fn inside(path: &Path) -> String {
     path.to_string_lossy().trim_start_matches('/').to_owned()
 }
 
+/// What of a path lies below a directory.
+pub(super) fn below<'p>(path: &'p str, directory: &str) -> Option<&'p str> {
+    match path.strip_prefix(directory)? {
+        rest if directory.is_empty() => Some(rest),
+        rest => rest.strip_prefix('/').or(rest.is_empty().then_some("")),
+    }
+}
+
 impl Place {
     /// `path` is relative to `directory`. On disk, what is read may lie outside of the repository, as it may for
     /// Kustomize; of a revision nothing does.
@@ -43,7 +51,9 @@ impl Place {
             Failure::told(Exit::Input, format!("cannot enter the directory `{}`: {error}", path.display()))
         })?;
         let own = root_of(directory).ok().filter(|own| real.starts_with(own));
-        let repository = own.map_or_else(|| root_of(&real), Ok).map(|root| inside(&root)).unwrap_or_default();
+        // The folder of a file, and never the top of the disk.
+        let folder = if real.is_dir() { &real } else { real.parent().unwrap_or(&real) };
+        let repository = own.map_or_else(|| root_of(folder), Ok).map(|root| inside(&root)).unwrap_or_default();
         let base = repository.clone();
         Ok(Self { tree: Tree::directory("/"), directory: inside(&real), repository, base })
     }
@@ -85,28 +95,52 @@ impl Place {
     }
 
     /// The same place in the repository around it, which begins at the nearest gitopsctl.yaml, else at the top of Git's: what
-    /// Applications name, and what others refer to, may lie anywhere in it.
-    pub(super) fn at_top(mut self) -> Self {
-        if self.tree.root().is_none() {
-            return self;
+    /// Applications name, and what others refer to, may lie anywhere in it. `settings` has the files of the top of Git's
+    /// repository in which that gitopsctl.yaml is looked for, where it is not this tree.
+    pub(super) fn at_top(self, settings: Option<&Tree>) -> Self {
+        let top = self.git_top();
+        let mut folder = Some(self.directory.as_str());
+        while let Some(here) = folder {
+            let found = match (settings, &top) {
+                (Some(tree), Some(top)) => {
+                    below(here, top).is_some_and(|below| tree.has_file(&join(below, PLATFORM_FILE)))
+                }
+                _ => self.tree.has_file(&join(here, PLATFORM_FILE)),
+            };
+            if found {
+                let root = here.to_owned();
+                return self.rooted(root);
+            }
+            folder = match here.rsplit_once('/') {
+                _ if here.is_empty() || top.as_deref() == Some(here) => None,
+                Some((parent, _)) => Some(parent),
+                None => Some(""),
+            };
         }
-        let start = Path::new("/").join(&self.directory);
-        let has_platform = |folder: &&Path| folder.join(PLATFORM_FILE).is_file();
-        let top = git::top(&start);
-        let around = start.ancestors().take_while(|folder| top.is_none_or(|top| folder.starts_with(top)));
-        if let Some(found) = around.into_iter().find(has_platform).or(top) {
-            self.repository = inside(found);
-            self.base.clone_from(&self.repository);
+        match top {
+            Some(top) => self.rooted(top),
+            None => self,
         }
+    }
+
+    /// The same place in a repository that begins at a directory of the tree.
+    pub(super) fn rooted(mut self, root: String) -> Self {
+        self.base.clone_from(&root);
+        self.repository = root;
         self
     }
 
-    /// The files from the top of the repository on.
-    pub(super) fn home(&self, directory: &Path, revision: Option<&str>) -> Result<Tree, Failure> {
-        match revision {
-            None => Ok(Tree::directory(Path::new("/").join(&self.repository))),
-            Some(_) => Ok(Self::of(directory, Path::new("."), revision)?.tree),
+    /// The top of Git's repository, as a path in the tree.
+    pub(super) fn git_top(&self) -> Option<String> {
+        if self.tree.root().is_none() {
+            return Some(String::new());
         }
+        git::top(&Path::new("/").join(&self.directory)).map(inside)
+    }
+
+    /// The files from the top of the repository on.
+    pub(super) fn home(&self) -> Tree {
+        self.tree.below(&self.repository)
     }
 
     /// A session of builds in the tree.

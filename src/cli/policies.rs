@@ -7,9 +7,6 @@ use crate::policy::{self, Policybook, codes};
 use crate::source::SourceMap;
 use crate::tree::Tree;
 
-/// The folder of a repository's own policies.
-pub(super) const FOLDER: &str = "policies";
-
 /// What is wrong with policy files, and those files.
 pub(super) type Faults = (SourceMap, Diagnostics);
 
@@ -48,7 +45,10 @@ pub(super) fn book(home: &Tree) -> Result<(Policybook, Faults), Failure> {
 
 /// The policy files of a repository.
 pub(super) fn own_files(home: &Tree) -> Vec<(String, String)> {
-    let files = home.files(FOLDER).into_iter().filter(|path| path.ends_with(".yaml") || path.ends_with(".yml"));
+    let files = home
+        .files(policy::POLICIES_FOLDER)
+        .into_iter()
+        .filter(|path| path.ends_with(".yaml") || path.ends_with(".yml"));
     let texts = files.filter_map(|path| {
         let text = home.text(&path).ok().flatten()?;
         text.contains(policy::API_VERSION).then(|| (path, text.to_string()))

@@ -212,7 +212,7 @@ impl New {
         if book.policies.iter().any(|policy| policy.id() == self.id) {
             return Err(Failure::told(Exit::Usage, format!("the policy `{}` is there already", self.id)));
         }
-        let path = format!("{}/{}.yaml", policies::FOLDER, self.id.replace('/', "-"));
+        let path = format!("{}/{}.yaml", policy::POLICIES_FOLDER, self.id.replace('/', "-"));
         let text = TEMPLATE.replace("{id}", &self.id);
         if self.dry_run {
             terminal.print(&text)?;

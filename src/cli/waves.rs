@@ -148,8 +148,8 @@ impl Waves {
         if place.is_file() {
             return Ok(plain(read(&place, vec![place.directory.clone()])?, terminal).map(|unit| vec![unit]));
         }
-        let place = place.at_top();
-        let home = place.home(directory, rev)?;
+        let place = place.at_top(None);
+        let home = place.home();
         let options = Options { release: release(&place, None)?, ..Options::default() };
         let origin = git::facts(directory).and_then(|facts| facts.origin);
         let from = gather::Place {
@@ -158,11 +158,11 @@ impl Waves {
             home: &home,
             options,
             origin: origin.as_deref(),
-            policies: None,
+            settings: None,
         };
         let program = Program::new(&self.helm, &place.tree);
         let wanted = Target::Directory(place.directory.clone());
-        let gathered = gather::gather(&from, &wanted, program.helm(), &|_| ());
+        let gathered = gather::gather(&from, &wanted, SourceMap::default(), program.helm(), &|_| ());
         place.is_whole()?;
         let is_bad = terminal.report(&worth_telling(&gathered.diagnostics), &gathered.sources);
         let units: Vec<Unit> = gathered

@@ -22,7 +22,8 @@ pub fn text(outcome: &Outcome, sources: &SourceMap) -> String {
         })
         .collect();
     lines.sort();
-    format!("{{\n  \"version\": 1,\n  \"findings\": [\n{}\n  ]\n}}\n", lines.join(",\n"))
+    let list = if lines.is_empty() { "[]".to_owned() } else { format!("[\n{}\n  ]", lines.join(",\n")) };
+    format!("{{\n  \"version\": 1,\n  \"findings\": {list}\n}}\n")
 }
 
 /// What a baseline file holds. A finding that says not where it is `in` is known everywhere.
@@ -47,7 +48,7 @@ pub fn read(text: &str) -> Result<Known, String> {
 pub fn known(outcome: &Outcome) -> Known {
     let mut known = Known::default();
     for finding in outcome.findings.iter().filter(|finding| finding.is_open()) {
-        known.add(&finding.fingerprint, Some(policy::places(finding).to_vec()));
+        known.add_finding(finding);
     }
     known
 }

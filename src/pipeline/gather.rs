@@ -7,14 +7,15 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap as HashMap;
 
 use crate::argo::{self, Application, Found};
-use crate::catalog::{self, Catalog, PLATFORM_FILE, Policies};
+use crate::catalog::Catalog;
 use crate::diag::{Diagnostic, Diagnostics, Excused};
 use crate::kube::KUSTOMIZATIONS;
 use crate::kustomize::{Finished, Helm, KustomizationFile, Options, Origins, Session};
 use crate::layout;
 use crate::pipeline::deployed::{self, Deployed, Deployment};
 use crate::pipeline::plan::{Objects, build_all, built_documents, differs, environment_of, planned};
-use crate::policy::{self, External, Facts, Hidden, Made, Overlay, Parts, Subject, Unused};
+use crate::pipeline::settings::Settings;
+use crate::policy::{Facts, Hidden, Made, Overlay, Parts, Subject, Unused};
 use crate::source::{Origin, SourceMap};
 use crate::tree::{Tree, join};
 use crate::yaml::data::Datum;
@@ -32,8 +33,8 @@ pub struct Place<'a> {
     pub options: Options,
     /// The URL that the repository was cloned from, where it is known.
     pub origin: Option<&'a str>,
-    /// The settings of another revision, where those count and not the repository's own.
-    pub policies: Option<&'a Policies>,
+    /// The files whose settings hold, where those are not the repository's own.
+    pub settings: Option<&'a Tree>,
 }
 
 impl Place<'_> {
@@ -65,26 +66,26 @@ pub struct Gathered {
     pub sources: SourceMap,
     /// What does not read or build.
     pub diagnostics: Diagnostics,
-    /// The catalog, where the repository has one.
-    pub catalog: Option<Catalog>,
-    /// The settings of another revision, where those count.
-    policies: Option<Policies>,
     /// Overlays that do not build, and may.
     pub excused: Vec<Excused>,
+    /// The catalog, where the repository has one.
+    pub(super) catalog: Option<Catalog>,
+    /// Whose settings hold.
+    pub(super) settings: Settings,
     /// Whether the whole repository is the target.
     pub(super) is_repository: bool,
     origins: Origins,
     pub(super) overlays: Vec<Overlay>,
-    made: Vec<Objects>,
+    pub(super) made: Vec<Objects>,
     kustomizations: Vec<KustomizationFile>,
-    argo: Found,
+    pub(super) argo: Found,
     notes: Vec<Diagnostic>,
     unused: Vec<Unused>,
     facts: Facts,
     /// For each overlay whether it is what was to be looked at.
-    wanted: Vec<bool>,
+    pub(super) wanted: Vec<bool>,
     /// The directories and files of the tree that each overlay is made of.
-    parts: Vec<BTreeSet<Arc<str>>>,
+    pub(super) parts: Vec<BTreeSet<Arc<str>>>,
 }
 
 /// What Argo CD syncs in one go.
@@ -102,17 +103,16 @@ pub struct Unit<'a> {
 }
 
 /// Finds, reads and builds what a target is, and what surrounds it; `helm` renders charts, where that is allowed;
-/// `progress` is told after each overlay how many there are.
+/// `progress` is told after each overlay how many there are. `sources` has the texts that were read before.
 pub fn gather(
     place: &Place<'_>,
     target: &Target,
+    sources: SourceMap,
     helm: Option<Helm<'_>>,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Gathered {
-    let mut gathered = Gathered { policies: place.policies.cloned(), ..Gathered::default() };
-    if place.home.has_file(PLATFORM_FILE) {
-        gathered.catalog = catalog::load(place.home, &mut gathered.sources, &mut gathered.diagnostics);
-    }
+    let mut gathered = Gathered { sources, ..Gathered::default() };
+    gathered.load_settings(place);
     match target {
         Target::Text(path, text) => gathered.read(path, &[(path.clone(), text.clone())], true),
         Target::File(path) => {
@@ -165,7 +165,7 @@ impl Gathered {
     }
 
     fn patterns(&self) -> Vec<String> {
-        let patterns = self.catalog.iter().flat_map(|catalog| &catalog.platform.layout.patterns);
+        let patterns = self.catalog().into_iter().flat_map(|catalog| &catalog.platform.layout.patterns);
         patterns.map(|pattern| pattern.value.clone()).collect()
     }
 
@@ -177,7 +177,7 @@ impl Gathered {
         let session = Session::new(place.tree, place.repository, sources, options).with_helm(helm);
         let (raw, unread) = deployed::documents(place, &session);
         let documents: Vec<&Datum> = raw.iter().map(|(_, document)| document).collect();
-        let mut deployed = deployed::deployed(place, &session, self.catalog.as_ref(), &documents);
+        let mut deployed = deployed::deployed(place, &session, self.catalog(), &documents);
         let (mut plan, mut wanted) = planned(place, &session, std::mem::take(&mut deployed.deployments), directory);
         let mut built = build_all(place, &session, &plan, progress);
         // Applications that are built themselves, as in an app of apps with overlays, are what the build makes of them.
@@ -186,7 +186,7 @@ impl Gathered {
             let files: BTreeSet<&str> = again.iter().filter_map(|(file, _)| file.as_deref()).collect();
             let others = raw.iter().filter(|(path, _)| !files.contains(path.as_str())).map(|(_, document)| document);
             let documents: Vec<&Datum> = again.iter().map(|(_, document)| document).chain(others).collect();
-            deployed = deployed::deployed(place, &session, self.catalog.as_ref(), &documents);
+            deployed = deployed::deployed(place, &session, self.catalog(), &documents);
             let planned = planned(place, &session, std::mem::take(&mut deployed.deployments), directory);
             if planned.0 != plan {
                 built = build_all(place, &session, &planned.0, progress);
@@ -310,19 +310,6 @@ impl Gathered {
             let id = self.sources.add(&*file, text);
             self.facts.unreached.push((folder, Origin::at(id, 0)));
         }
-    }
-
-    /// The settings that count.
-    fn policies(&self) -> Option<&Policies> {
-        self.policies.as_ref().or(self.catalog.as_ref().map(|catalog| &catalog.platform.policies))
-    }
-
-    fn excuse(&self, path: &str) -> Option<String> {
-        let excuses = self.policies().into_iter().flat_map(|policies| &policies.excuse);
-        let found = excuses
-            .into_iter()
-            .find(|excuse| excuse.overlay.as_ref().is_some_and(|pattern| policy::fits(pattern, path)));
-        found.map(|excuse| excuse.reason.clone())
     }
 
     /// The directories and files that a root is made of.
@@ -475,7 +462,7 @@ impl Gathered {
             kustomizations,
             applications,
             argo: &self.argo,
-            catalog: self.catalog.as_ref(),
+            catalog: self.catalog(),
             notes: &self.notes,
             unused: &self.unused,
             facts: &self.facts,
@@ -486,16 +473,6 @@ impl Gathered {
             before,
         })
     }
-
-    /// What someone else makes: by the settings, and by the services' files.
-    fn external(&self) -> External {
-        let declared = self.policies().into_iter().flat_map(|policies| &policies.external);
-        let declared = declared.map(|pattern| pattern.value.clone());
-        let services = self.catalog.iter().flat_map(|catalog| &catalog.services);
-        let secrets = services.flat_map(|entry| &entry.service.secrets);
-        let secrets = secrets.filter(|secret| secret.external).filter_map(|secret| secret.name.as_ref());
-        External { patterns: declared.chain(secrets.map(|name| format!("Secret/{}", name.value))).collect() }
-    }
 }
 
 /// Whether a text holds Kubernetes objects: fields of the outermost level say so.
@@ -503,30 +480,6 @@ fn is_manifest(text: &str) -> bool {
     let has = |field: &str| text.starts_with(field) || text.contains(&format!("\n{field}"));
     (has("kind:") && (has("apiVersion:") || has("metadata:")))
         || text.trim_start().starts_with('{') && text.contains("\"apiVersion\"")
-}
-
-impl Gathered {
-    /// For each overlay whether its findings are wanted: it is in the target, and made of something that changed.
-    pub(super) fn wanted_overlays(&self, changed: Option<&BTreeSet<String>>) -> Vec<bool> {
-        let is_touched = |at: usize| {
-            changed.is_none_or(|changed| {
-                let mut applications = self.overlays[at].applications.iter();
-                self.parts[at].iter().any(|part| changed.contains(&**part))
-                    || applications.any(|at| self.files_of(*at).any(|file| changed.contains(file)))
-            })
-        };
-        (0..self.overlays.len()).map(|at| self.wanted[at] && is_touched(at)).collect()
-    }
-
-    /// The file of an Application, and that of its project.
-    fn files_of(&self, at: usize) -> impl Iterator<Item = &str> {
-        let application = self.argo.applications.get(at);
-        let name = application.map(|application| application.project.text.as_str());
-        let project = self.argo.projects.iter().find(|project| Some(project.name.text.as_str()) == name);
-        let origins =
-            application.map(|application| application.origin).into_iter().chain(project.map(|project| project.origin));
-        origins.filter_map(|origin| Some(&*self.sources.file(origin.place()?.0).path))
-    }
 }
 
 /// How a rendered file begins.

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::catalog::Catalog;
 use crate::diag::{Diagnostic, Finding, Outcome, Rule, Severity};
 use crate::pipeline::gather::Gathered;
 use crate::policy::{self, Flags, Policybook};
+use crate::source::FileId;
 use crate::tree::{Change, Tree};
 
 /// How to judge.
@@ -16,11 +16,9 @@ pub struct Rules<'a> {
     pub book: &'a Policybook,
     /// What the command line says about them.
     pub flags: &'a Flags,
-    /// Settings and waivers of another revision, where those count; that may have none.
-    pub settings: Option<Option<&'a Catalog>>,
     /// `YYYY-MM-DD`; empty: everything still holds.
     pub today: &'a str,
-    /// Whether a comment or annotation counts, by its file, its line, and the how many-th such line of the file it is.
+    /// Whether a comment or annotation counts, by the path and the text of its file and its offset there.
     pub trusts: &'a (dyn Fn(&str, &str, usize) -> bool + Sync),
     /// What was there before.
     pub baseline: Option<&'a policy::Known>,
@@ -35,7 +33,7 @@ pub struct Rules<'a> {
 /// Judges what was gathered. What does not build is among the findings, under the code of the build.
 pub fn judge(gathered: &mut Gathered, rules: &Rules<'_>) -> Outcome {
     let mut diagnostics = std::mem::take(&mut gathered.diagnostics);
-    let settings = rules.settings.unwrap_or(gathered.catalog.as_ref());
+    let settings = gathered.settings();
     let policies = settings.map(|catalog| &catalog.platform.policies);
     let active = rules.book.active(policies, rules.flags, &mut diagnostics);
     let before = rules.before.map(|before| before.subject(None));
@@ -43,6 +41,8 @@ pub fn judge(gathered: &mut Gathered, rules: &Rules<'_>) -> Outcome {
     let wanted: Vec<bool> = gathered.wanted_overlays(rules.changed);
     let targeted = gathered.wanted_overlays(None);
     let all = wanted.iter().all(|wanted| *wanted);
+    let is_all_meant = gathered.wanted.iter().all(|wanted| *wanted);
+    let changed = rules.changed.filter(|_| is_all_meant).map(|changed| gathered.wanted_files(changed));
     let request = policy::Request {
         subject: &subject,
         book: rules.book,
@@ -53,7 +53,7 @@ pub fn judge(gathered: &mut Gathered, rules: &Rules<'_>) -> Outcome {
         baseline: rules.baseline,
         is_repository: gathered.is_repository,
         wanted: (!all).then_some(&wanted[..]),
-        changed: rules.changed,
+        changed: changed.as_ref(),
         old: rules.old.map(|old| (old, &targeted[..])),
     };
     let (mut findings, faults) = policy::lint(&request);
@@ -121,7 +121,7 @@ pub struct Fixes {
 /// The edits that mend what policies know how to mend. Files that are rendered are left to their templates.
 pub fn fixes(home: &Tree, book: &Policybook, gathered: &Gathered, outcome: &Outcome) -> Fixes {
     let mut fixes = Fixes::default();
-    let mut edits: BTreeMap<&str, Vec<policy::Edit>> = BTreeMap::new();
+    let mut edits: BTreeMap<FileId, Vec<policy::Edit>> = BTreeMap::new();
     for finding in outcome.findings.iter().filter(|finding| finding.is_open()) {
         let Some(fix) = book.get(&finding.rule.id).and_then(|policy| policy.fix.as_ref()) else { continue };
         let Some(label) = finding.labels.first() else { continue };
@@ -133,20 +133,27 @@ pub fn fixes(home: &Tree, book: &Policybook, gathered: &Gathered, outcome: &Outc
         };
         match edit {
             Ok(edit) => {
-                let others = edits.entry(&source.path).or_default();
-                // Two findings of one place need one edit; two that overlap need a second run.
-                let is_apart =
-                    |other: &policy::Edit| other != &edit && (other.end <= edit.start || other.start >= edit.end);
-                if others.iter().all(is_apart) {
+                let others = edits.entry(label.span.file).or_default();
+                // Two findings of one place need one edit. Two edits that touch need a second run, which sees the first.
+                let is_apart = |other: &policy::Edit| other.end < edit.start || other.start > edit.end;
+                if others.contains(&edit) {
+                    fixes.mended += 1;
+                } else if others.iter().all(is_apart) {
                     others.push(edit);
                     fixes.mended += 1;
+                } else {
+                    let why = "another fix changes the same place: run again";
+                    fixes.left.push(format!("{}: {}: {why}", source.path, finding.rule.id));
                 }
             }
             Err(why) => fixes.left.push(format!("{}: {}: {why}", source.path, finding.rule.id)),
         }
     }
-    for (path, mut edits) in edits {
-        let Some(before) = home.text(path).ok().flatten() else {
+    for (file, mut edits) in edits {
+        let source = gathered.sources.file(file);
+        let path = &*source.path;
+        // Another file may have that path in the repository.
+        let Some(before) = home.text(path).ok().flatten().filter(|text| *text == source.text) else {
             fixes.left.push(format!("{path}: it lies outside of the repository"));
             continue;
         };

@@ -1,10 +1,12 @@
 //! The order of the stages: load → render → compare → write. The only place that knows it.
 
+mod affected;
 pub mod baseline;
 mod deployed;
 pub mod gather;
 pub mod lint;
 mod plan;
+mod settings;
 pub mod trial;
 
 use std::path::Path;

@@ -98,7 +98,6 @@ fn found(policy: &Policy, case: &Case) -> Result<(Vec<Finding>, SourceMap), Stri
     let rules = Rules {
         book: &book,
         flags: &flags,
-        settings: None,
         today: "2026-06-15",
         trusts: &|_, _, _| true,
         baseline: Some(&none),
@@ -128,6 +127,6 @@ fn gathered(case: &Case, given: &Given) -> Gathered {
         Given::Files(files) => (Tree::memory(files.clone()), Target::Directory(String::new())),
     };
     let place =
-        Place { tree: &tree, repository: "", home: &tree, options: Options::default(), origin: None, policies: None };
-    gather::gather(&place, &target, None, &|_| ())
+        Place { tree: &tree, repository: "", home: &tree, options: Options::default(), origin: None, settings: None };
+    gather::gather(&place, &target, SourceMap::default(), None, &|_| ())
 }

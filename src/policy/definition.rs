@@ -285,7 +285,7 @@ pub struct Expression {
 pub struct Fix {
     /// What to do.
     pub op: FixOp,
-    /// A JSON pointer from the field of the finding; mostly empty: that field itself.
+    /// A JSON pointer from the unit; empty: the field of the finding itself.
     pub path: String,
     /// The value to set.
     pub value: Value,

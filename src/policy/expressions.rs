@@ -3,10 +3,11 @@
 //! An expression sees `object`, `unit`, `params`, `environment`, and `objects`: by kind, the objects that meet in the
 //! same cluster. Those are made into CEL's values once for a world, and only where an expression names them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-use cel::{Context, Env, Program, extensions, to_value};
+use cel::common::ast::{EntryExpr, Expr, MapExpr, StructExpr};
+use cel::{Context, Env, IdedExpr, Program, extensions, to_value};
 use serde_json::{Map, Value};
 
 use crate::policy::definition::{Expression, Params};
@@ -61,6 +62,47 @@ fn language() -> Result<Env, String> {
 
 const NAMES: [&str; 5] = ["object", "unit", "params", "environment", "objects"];
 
+/// Types are values of the language too.
+const TYPES: [&str; 10] = ["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"];
+
+/// The names in an expression that no macro such as `all` binds. Those that begin with `@` are made up by macros.
+fn names<'e>(expression: &'e IdedExpr, bound: &mut Vec<&'e str>, seen: &mut BTreeSet<&'e str>) {
+    let mut parts: Vec<&IdedExpr> = Vec::new();
+    match &expression.expr {
+        Expr::Unspecified | Expr::Literal(_) => {}
+        Expr::Ident(name) => {
+            if !name.starts_with('@') && !bound.contains(&name.as_str()) {
+                seen.insert(name);
+            }
+        }
+        Expr::Comprehension(over) => {
+            names(&over.iter_range, bound, seen);
+            names(&over.accu_init, bound, seen);
+            let outside = bound.len();
+            bound.extend([&*over.iter_var, &*over.accu_var]);
+            bound.extend(over.iter_var2.as_deref());
+            for part in [&over.loop_cond, &over.loop_step, &over.result] {
+                names(part, bound, seen);
+            }
+            bound.truncate(outside);
+        }
+        Expr::Call(call) => parts.extend(call.target.iter().map(|target| &**target).chain(&call.args)),
+        Expr::List(list) => parts.extend(&list.elements),
+        Expr::Select(select) => parts.push(&select.operand),
+        Expr::Map(MapExpr { entries }) | Expr::Struct(StructExpr { entries, .. }) => {
+            for entry in entries {
+                match &entry.expr {
+                    EntryExpr::StructField(field) => parts.push(&field.value),
+                    EntryExpr::MapEntry(entry) => parts.extend([&entry.key, &entry.value]),
+                }
+            }
+        }
+    }
+    for part in parts {
+        names(part, bound, seen);
+    }
+}
+
 impl Programs {
     /// Compiles expressions; the error names the one that cannot be, by its index.
     pub(super) fn new(expressions: &[Expression]) -> Result<Self, (usize, String)> {
@@ -68,12 +110,12 @@ impl Programs {
         let mut programs = Vec::new();
         for (at, expression) in expressions.iter().enumerate() {
             let program = env.compile(&expression.text).map_err(|error| (at, error.to_string().trim().to_owned()))?;
-            let references = program.references();
-            let unknown = references.variables().into_iter().find(|name| !NAMES.contains(name));
-            if let Some(name) = unknown.map(str::to_owned) {
+            let mut seen = BTreeSet::new();
+            names(program.expression(), &mut Vec::new(), &mut seen);
+            if let Some(name) = seen.iter().find(|name| !NAMES.contains(name) && !TYPES.contains(name)) {
                 return Err((at, format!("there is no variable `{name}`: an expression sees {}", NAMES.join(", "))));
             }
-            let sees_objects = references.has_variable("objects");
+            let sees_objects = seen.contains("objects");
             programs.push((program, sees_objects));
         }
         Ok(Self { env, programs })

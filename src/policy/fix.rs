@@ -40,8 +40,11 @@ pub fn edit(text: &str, offset: usize, field: &str, fix: &Fix) -> Result<Edit, S
         documents.iter().find_map(|document| Some((document, find(document, document.root(), None, 0, offset)?)));
     let (document, at) = found.ok_or("the place is no field of the file")?;
     let mut left: Vec<String> = steps(field);
+    // The path starts at the unit, and the finding may be at any field on its way.
+    let path = steps(&fix.path);
+    let known = (0..=path.len()).rev().find(|count| left.ends_with(&path[..*count])).unwrap_or(0);
+    left.extend_from_slice(&path[known..]);
     left.drain(..at.depth.min(left.len()));
-    left.extend(steps(&fix.path));
     match fix.op {
         FixOp::Replace => replace(document, &at, &left, &fix.value),
         FixOp::Remove => remove(document, text, &at, &left),
@@ -120,8 +123,10 @@ fn add(document: &Document, text: &str, at: &At, left: &[String], value: &Value)
     let (_, last) = pairs.last().ok_or("the mapping is empty")?;
     let after = line_end(text, end(document, *last).max(start));
     let line_break = if text[..after].ends_with('\n') { "" } else { "\n" };
-    let block = yaml::block(&entry, indent);
-    Ok(Edit { start: after, end: after, text: format!("{line_break}{}{block}\n", " ".repeat(indent)) })
+    let block = format!("{line_break}{}{}\n", " ".repeat(indent), yaml::block(&entry, indent));
+    // A file keeps its kind of line ends.
+    let block = if text.contains("\r\n") { block.replace('\n', "\r\n") } else { block };
+    Ok(Edit { start: after, end: after, text: block })
 }
 
 /// Follows steps as far as they go.
@@ -215,6 +220,18 @@ mod tests {
         let found = mended(TEXT, "name: web", field, FixOp::Add, "", Value::from("64Mi"));
         let expected = TEXT.replace("true\n", "true\n    resources:\n      limits:\n        memory: 64Mi\n");
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_path_of_a_fix_starts_at_the_unit_wherever_the_finding_is() {
+        let path = "/securityContext/allowPrivilegeEscalation";
+        let with = format!("/spec/containers/0{path}");
+        let found = mended(TEXT, "securityContext", &with, FixOp::Add, path, Value::Bool(false));
+        assert_eq!(found, TEXT.replace("true\n", "true\n      allowPrivilegeEscalation: false\n"));
+        let bare = "spec:\n  containers:\n  - name: web\n";
+        let found =
+            mended(bare, "name: web", "/spec/containers/0/securityContext", FixOp::Add, path, Value::Bool(false));
+        assert_eq!(found, format!("{bare}    securityContext:\n      allowPrivilegeEscalation: false\n"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::policy::report::{Found, Report, Unit, Whole, step};
 use crate::policy::schema::{Schema, Violation};
 use crate::policy::subject::{Object, Subject};
 use crate::policy::units;
-use crate::source::{Origin, Span};
+use crate::source::{FileId, Origin, Span};
 use crate::yaml::data::Datum;
 
 /// A policy that is on.
@@ -90,7 +90,13 @@ pub(super) fn run<'a>(subject: &'a Subject<'a>, active: &'a [Active<'a>]) -> (Ve
     let by_kind = judge.by_kind(&subject.applications, &|each| each == Each::Application);
     all.push(judge.objects(&subject.applications, &by_kind));
     let all = all.into_iter().fold(Outcome::default(), Outcome::and);
-    faults.extend(all.faults);
+    // An expression that fails of one object fails of many.
+    for fault in all.faults {
+        let place = |fault: &Diagnostic| (fault.labels.first().map(|label| label.span), fault.code.id);
+        if fault.labels.is_empty() || !faults.iter().any(|known| place(known) == place(&fault)) {
+            faults.push(fault);
+        }
+    }
     (all.raws, faults)
 }
 
@@ -276,7 +282,8 @@ impl Engine {
 
 fn fault(code: &'static crate::diag::Code, message: String, origin: Origin) -> Box<Diagnostic> {
     let diagnostic = Diagnostic::error(code, message);
-    Box::new(match origin.place() {
+    // What is built in has no file to point at.
+    Box::new(match origin.place().filter(|(file, _)| *file != FileId::NONE) {
         Some((file, start)) => diagnostic.at(Span { file, start, end: start }, ""),
         None => diagnostic,
     })

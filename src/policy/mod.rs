@@ -47,8 +47,11 @@ pub use load::{API_VERSION, is_id, policies, told};
 pub use place::fingerprint_of;
 pub use settings::{Flags, PROFILES, Policybook, built_in};
 pub use subject::{Made, Object, Overlay, Parts, Pod, Subject};
-pub use suppress::{ANNOTATION, MARK};
+pub use suppress::{ANNOTATION, MARK, mark};
 pub use world::World;
+
+/// The folder of a repository's own policies.
+pub const POLICIES_FOLDER: &str = "policies";
 
 /// The JSON Schema of policy files.
 pub const POLICY_SCHEMA: &str = include_str!("policy.schema.json");
@@ -65,7 +68,7 @@ pub struct Request<'a> {
     pub settings: Option<&'a Catalog>,
     /// `YYYY-MM-DD`, for what holds until a day; empty: everything still holds.
     pub today: &'a str,
-    /// Whether a comment or annotation at a line of a file counts, which is there for the n-th time.
+    /// Whether a comment or annotation at an offset of a file counts: its path, its text, the offset.
     pub trusts: &'a (dyn Fn(&str, &str, usize) -> bool + Sync),
     /// What was there before.
     pub baseline: Option<&'a Known>,
@@ -89,39 +92,28 @@ pub fn lint(request: &Request<'_>) -> (Vec<Finding>, Vec<Diagnostic>) {
     let sources = subject.sources;
     let (raws, faults) = judge::run(subject, active);
     let places = Places { subject, origins: subject.origins, sources };
-    let suppressions = Suppressions::collect(subject, request.settings, sources);
-    let is_trusted = |suppression: &suppress::Suppression| match (suppression.by, suppression.span) {
-        (By::Comment | By::Annotation, Some(span)) => {
-            let file = sources.file(span.file);
-            let (line, times) = line_at(&file.text, span.start as usize);
-            (request.trusts)(&file.path, line, times)
-        }
-        _ => true,
-    };
+    let suppressions = Suppressions::collect(subject, request.settings, sources, request.trusts);
     let place = |raw: &judge::Raw<'_>| {
         let active = &active[raw.active];
         let placed = places.finding(raw, active);
-        let has_changed = || {
-            let file = placed.finding.labels.first().map(|label| &*sources.file(label.span.file).path);
-            file.is_some_and(|file| request.changed.is_some_and(|changed| changed.contains(file)))
-        };
-        let is_wanted = request.wanted.is_none_or(|wanted| match &placed.overlays[..] {
-            [] => has_changed(),
-            overlays => {
-                let is_new = |(old, targeted): (&Known, &[bool])| {
-                    overlays.iter().any(|at| targeted[*at]) && !old.has(&placed.finding.fingerprint)
-                };
-                overlays.iter().any(|at| wanted[*at]) || request.old.is_some_and(is_new)
+        let is_wanted = match request.wanted {
+            None => true,
+            Some(_) if placed.overlays.is_empty() => {
+                placed.finding.labels.first().is_some_and(|label| is_changed(request, label.span))
             }
-        });
-        let suppressed = suppressions.of(&placed, active, subject, request.today, &is_trusted);
+            Some(wanted) => {
+                let is_new = |(old, targeted): (&Known, &[bool])| {
+                    placed.overlays.iter().any(|at| targeted[*at]) && !old.has(&placed.finding)
+                };
+                placed.overlays.iter().any(|at| wanted[*at]) || request.old.is_some_and(is_new)
+            }
+        };
+        let suppressed = suppressions.of(&placed, active, subject, request.today);
         is_wanted.then_some((placed, suppressed))
     };
     let mut placed: Vec<_> = raws.par_iter().filter_map(place).collect();
-    if request.wanted.is_none() {
-        let own = judge_suppressions(request, &suppressions);
-        placed.extend(own.into_iter().map(|placed| (placed, None)));
-    }
+    let own = judge_suppressions(request, &suppressions);
+    placed.extend(own.into_iter().map(|placed| (placed, None)));
     let mut findings = place::merged(placed, subject);
     if let Some(baseline) = request.baseline {
         let mut left = baseline.clone();
@@ -135,12 +127,10 @@ pub fn lint(request: &Request<'_>) -> (Vec<Finding>, Vec<Diagnostic>) {
     (findings, faults)
 }
 
-/// The line of a place, and the how many-th of its kind it is.
-fn line_at(text: &str, at: usize) -> (&str, usize) {
-    let start = text[..at].rfind('\n').map_or(0, |at| at + 1);
-    let line = text[start..].lines().next().unwrap_or_default();
-    let before = text[..start].lines().filter(|other| other.trim() == line.trim()).count();
-    (line, before + 1)
+/// Whether a place lies in a file that changed.
+fn is_changed(request: &Request<'_>, span: crate::source::Span) -> bool {
+    let path = &*request.subject.sources.file(span.file).path;
+    request.changed.is_some_and(|changed| changed.contains(path))
 }
 
 /// What is wrong with what switches findings off.
@@ -148,14 +138,21 @@ fn judge_suppressions(request: &Request<'_>, suppressions: &Suppressions) -> Vec
     let mut found = Vec::new();
     let of = |id: &str| request.active.iter().find(|active| active.policy.id() == id);
     let is_judged = |word: &str| request.active.iter().any(|active| active.policy.answers_to(word));
+    if !request.active.iter().any(|active| active.policy.category() == "suppressions") {
+        return found;
+    }
     for suppression in &suppressions.all {
         let policy = &suppression.policy;
-        let (id, message) = if !request.active.iter().any(|active| active.policy.category() == "suppressions") {
+        let is_wanted = request.wanted.is_none() || suppression.span.is_some_and(|span| is_changed(request, span));
+        if !is_wanted {
             continue;
-        } else if !request.book.knows(policy) {
+        }
+        let (id, message) = if !request.book.knows(policy) {
             ("suppressions/unknown-policy", format!("there is no policy `{policy}` to switch off"))
         } else if !suppression.has_reason() {
             ("suppressions/without-reason", format!("`{policy}` is switched off without a reason"))
+        } else if !suppression.has_day() {
+            ("suppressions/expired", format!("`{}` is no day: write `until=YYYY-MM-DD`", suppression.until))
         } else if suppression.is_expired(request.today) {
             ("suppressions/expired", format!("`{policy}` was switched off until {}", suppression.until))
         } else if !suppression.is_used() && is_judged(policy) && (request.is_repository || suppression.by != By::Config)

@@ -115,24 +115,29 @@ impl Policybook {
                 }
             }
         }
-        enabled.extend(flags.enable.iter().cloned());
-        disabled.extend(flags.disable.iter().cloned());
         severities.extend(flags.severity.iter().cloned());
         let names = |words: &[String], policy: &Policy| words.iter().any(|word| policy.answers_to(word));
         let is_everywhere = |policy: &Policy| {
-            policy.profiles.contains(&profile) || names(&enabled, policy) || names(&flags.only, policy)
+            let named = [&enabled, &flags.enable, &flags.only];
+            policy.profiles.contains(&profile) || named.into_iter().any(|words| names(words, policy))
         };
         let is_demanded = |policy: &Policy| policy.demand.is_some() && DEMANDING.contains(&&*profile);
         let is_on = |policy: &&Policy| {
             if !flags.only.is_empty() {
                 return names(&flags.only, policy) && !names(&flags.disable, policy);
             }
-            // What is named more exactly wins: an id over a category.
-            let by_id = |words: &[String]| words.iter().any(|word| word == policy.id());
-            if by_id(&enabled) != by_id(&disabled) {
-                return by_id(&enabled);
-            }
-            (is_everywhere(policy) || is_demanded(policy)) && !names(&disabled, policy)
+            // The command line comes after the settings; of two in one place what is named more exactly wins, an id over a
+            // category.
+            let said = |enabled: &[String], disabled: &[String]| {
+                let by_id = |words: &[String]| words.iter().any(|word| word == policy.id());
+                if by_id(enabled) != by_id(disabled) {
+                    return Some(by_id(enabled));
+                }
+                names(disabled, policy).then_some(false).or(names(enabled, policy).then_some(true))
+            };
+            said(&flags.enable, &flags.disable)
+                .or_else(|| said(&enabled, &disabled))
+                .unwrap_or_else(|| is_everywhere(policy) || is_demanded(policy))
         };
         let active = self.policies.iter().filter(is_on).map(|policy| {
             // A category first, then an alias, then the id: what is more exact wins.

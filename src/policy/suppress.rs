@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustc_hash::FxHashMap as HashMap;
 
 use crate::catalog::Catalog;
-use crate::diag::{By, Suppressed};
+use crate::diag::{By, Diagnostics, Suppressed};
 use crate::policy::facts::fits;
 use crate::policy::judge::Active;
 use crate::policy::place::Placed;
 use crate::policy::subject::{Object, Subject};
 use crate::source::{FileId, Origin, SourceMap, Span};
+use crate::yaml::{self, Kind};
 
 /// What a comment begins with.
 pub const MARK: &str = "gitopsctl:ignore";
@@ -35,6 +36,8 @@ pub(super) struct Suppression {
     pub(super) span: Option<Span>,
     scope: Scope,
     used: AtomicBool,
+    /// Whether it counts.
+    is_trusted: bool,
 }
 
 /// What a suppression is about.
@@ -44,8 +47,8 @@ enum Scope {
     Line { file: FileId, start: u32, end: u32 },
     /// A whole file.
     File(FileId),
-    /// An object of an overlay, and what of it may be counted as the same.
-    Object { overlay: usize, kind: String, namespace: String, name: String },
+    /// An object, in an overlay where it is part of one.
+    Object { overlay: Option<usize>, kind: String, namespace: String, name: String },
     /// Environments, overlays, objects; empty lists mean all.
     Settings { environments: Vec<String>, overlays: Vec<String>, objects: Vec<String> },
     /// The overlays of a service.
@@ -62,12 +65,19 @@ impl Suppression {
             span,
             scope,
             used: AtomicBool::new(false),
+            is_trusted: true,
         }
     }
 
-    /// Whether its last day is over. Days are compared as texts, `YYYY-MM-DD`.
+    /// Whether its last day is one, where it has one.
+    pub(super) fn has_day(&self) -> bool {
+        let is_digit = |(at, byte): (usize, u8)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() };
+        self.until.is_empty() || self.until.len() == 10 && self.until.bytes().enumerate().all(is_digit)
+    }
+
+    /// Whether its last day is over, or none at all. Days are compared as texts, `YYYY-MM-DD`.
     pub(super) fn is_expired(&self, today: &str) -> bool {
-        !self.until.is_empty() && !today.is_empty() && self.until.as_str() < today
+        !self.has_day() || !self.until.is_empty() && !today.is_empty() && self.until.as_str() < today
     }
 
     pub(super) fn is_used(&self) -> bool {
@@ -84,32 +94,47 @@ impl Suppression {
 #[derive(Debug, Default)]
 pub(super) struct Suppressions {
     pub(super) all: Vec<Suppression>,
+    /// The first of several that are the same file.
+    same: HashMap<FileId, FileId>,
     /// By file, for those of comments.
     by_file: HashMap<FileId, Vec<usize>>,
-    by_object: HashMap<(usize, String, String, String), Vec<usize>>,
+    by_object: HashMap<(Option<usize>, String, String, String), Vec<usize>>,
     others: Vec<usize>,
 }
 
 impl Suppressions {
-    /// Collects those of comments, annotations, settings and waivers.
-    pub(super) fn collect(subject: &Subject<'_>, settings: Option<&Catalog>, sources: &SourceMap) -> Self {
+    /// Collects those of comments, annotations, settings and waivers; `trusts` says which of the first two count.
+    pub(super) fn collect(
+        subject: &Subject<'_>,
+        settings: Option<&Catalog>,
+        sources: &SourceMap,
+        trusts: &dyn Fn(&str, &str, usize) -> bool,
+    ) -> Self {
         let mut all = Vec::new();
-        // Applications need not be a part of what is built.
-        let of_argo: Vec<FileId> = subject.argo.origins().filter_map(|origin| Some(origin.place()?.0)).collect();
-        for (file, text) in sources.all() {
-            if subject.files.contains_key(&*sources.file(file).path) || of_argo.contains(&file) {
-                comments(file, text, &mut all);
+        // What was read twice is one file.
+        let mut twins: HashMap<(&str, &str), FileId> = HashMap::default();
+        let mut same: HashMap<FileId, FileId> = HashMap::default();
+        for (file, text) in sources.all().filter(|(_, text)| text.contains(MARK)) {
+            let twin = *twins.entry((&sources.file(file).path, text)).or_insert(file);
+            same.insert(file, twin);
+            if twin == file {
+                comments(file, text, sources, &mut all);
             }
         }
-        for object in
-            subject.objects.iter().chain(&subject.kustomizations).chain(&subject.applications).chain(&subject.loose)
-        {
-            annotations(object, &mut all);
+        let objects = subject.objects.iter().chain(&subject.kustomizations);
+        for object in objects.chain(&subject.applications).chain(&subject.loose) {
+            annotations(object, subject, &mut all);
+        }
+        for suppression in &mut all {
+            suppression.is_trusted = suppression.span.map_or_else(
+                || trusts("", "", 0),
+                |span| trusts(&sources.file(span.file).path, &sources.file(span.file).text, span.start as usize),
+            );
         }
         if let Some(catalog) = settings {
             from_settings(catalog, &mut all);
         }
-        let mut suppressions = Self { all, ..Self::default() };
+        let mut suppressions = Self { all, same, ..Self::default() };
         for (at, suppression) in suppressions.all.iter().enumerate() {
             match &suppression.scope {
                 Scope::Line { file, .. } | Scope::File(file) => {
@@ -132,30 +157,31 @@ impl Suppressions {
         active: &Active<'_>,
         subject: &Subject<'_>,
         today: &str,
-        is_trusted: &dyn Fn(&Suppression) -> bool,
     ) -> Option<Suppressed> {
         let finding = &placed.finding;
         let mut candidates: Vec<usize> = Vec::new();
         for span in &placed.chain {
-            let here = self.by_file.get(&span.file).map_or(&[][..], Vec::as_slice);
+            let file = self.same.get(&span.file).unwrap_or(&span.file);
+            let here = self.by_file.get(file).map_or(&[][..], Vec::as_slice);
             candidates.extend(here.iter().filter(|at| match &self.all[**at].scope {
                 Scope::Line { start, end, .. } => (*start..*end).contains(&span.start),
                 _ => true,
             }));
         }
-        if let (Some(about), [overlay, ..]) = (&finding.object, &placed.overlays[..]) {
-            let key = (*overlay, about.kind.clone(), about.namespace.clone(), about.name.clone());
+        if let Some(about) = &finding.object {
+            let overlay = placed.overlays.first().copied();
+            let key = (overlay, about.kind.clone(), about.namespace.clone(), about.name.clone());
             candidates.extend(self.by_object.get(&key).into_iter().flatten());
         }
         candidates.extend(self.others.iter().filter(|at| self.all[**at].is_about(placed, subject)));
         let mut found: Option<&Suppression> = None;
         for at in candidates {
             let suppression = &self.all[at];
-            if !active.policy.answers_to(&suppression.policy) || !suppression.has_reason() || !is_trusted(suppression) {
+            if !active.policy.answers_to(&suppression.policy) || !suppression.has_reason() {
                 continue;
             }
             suppression.used.store(true, Ordering::Relaxed);
-            if found.is_none() && !suppression.is_expired(today) {
+            if found.is_none() && suppression.is_trusted && !suppression.is_expired(today) {
                 found = Some(suppression);
             }
         }
@@ -203,9 +229,53 @@ fn parsed(text: &str) -> (String, String, String) {
     (policy, reason.join(" "), until)
 }
 
+/// What says in another revision that a comment or annotation was there: the comment and the key that it is about, or the
+/// line of the annotation.
+pub fn mark(text: &str, at: usize) -> String {
+    let start = text[..at].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[at..].find('\n').map_or(text.len(), |end| at + end);
+    let line = text[start..end].trim();
+    let Some((before, comment)) = line.split_once(MARK) else { return line.to_owned() };
+    let own = before.trim_end_matches(['#', ' ', '\t']);
+    let about = if own.is_empty() {
+        let (start, end) = next_line(text, end);
+        &text[start..end]
+    } else {
+        own
+    };
+    let key = about.split(": ").next().unwrap_or_default().trim().trim_end_matches(':');
+    format!("{key} #{}", comment.trim())
+}
+
+/// The texts of values that hold the mark of a comment: what stands there is none.
+fn values_with_marks(text: &str) -> Vec<std::ops::Range<usize>> {
+    let documents = yaml::parse(text, FileId::NONE, &mut Diagnostics::default());
+    let mut found = Vec::new();
+    for document in &documents {
+        let mut open = vec![document.root()];
+        while let Some(node) = open.pop() {
+            match &document.node(node).kind {
+                Kind::Sequence(items) => open.extend(items),
+                Kind::Mapping(pairs) => open.extend(pairs.iter().flat_map(|(key, value)| [*key, *value])),
+                _ => {
+                    let range = document.span(node).range();
+                    found.extend(text.get(range.clone()).filter(|value| value.contains(MARK)).map(|_| range));
+                }
+            }
+        }
+    }
+    found
+}
+
 /// Comments of a file: one behind a value is about its line, one on a line of its own about the next line that is none.
-fn comments(file: FileId, text: &str, all: &mut Vec<Suppression>) {
+fn comments(file: FileId, text: &str, sources: &SourceMap, all: &mut Vec<Suppression>) {
+    let values = values_with_marks(text);
     for (at, _) in text.match_indices(MARK) {
+        let is_value = values.iter().any(|value| value.contains(&at));
+        // A patch within a kustomization is a text that has comments of its own.
+        if is_value && !sources.is_within(file, u32::try_from(at).unwrap_or(u32::MAX)) {
+            continue;
+        }
         let line_start = text[..at].rfind('\n').map_or(0, |at| at + 1);
         let line_end = text[at..].find('\n').map_or(text.len(), |end| at + end);
         let before = &text[line_start..at];
@@ -247,28 +317,35 @@ fn next_line(text: &str, from: usize) -> (usize, usize) {
 }
 
 /// `gitopsctl.io/ignore.probes.liveness-missing: reason [until=YYYY-MM-DD]`
-fn annotations(object: &Object<'_>, all: &mut Vec<Suppression>) {
+fn annotations(object: &Object<'_>, subject: &Subject<'_>, all: &mut Vec<Suppression>) {
     let Some(annotations) = object.at(&["metadata", "annotations"]) else { return };
     for (key, value) in annotations.pairs() {
         let Some(policy) = key.text().strip_prefix(ANNOTATION) else { continue };
         let (first, rest, until) = parsed(value.text());
         let reason = if rest.is_empty() { first } else { format!("{first} {rest}") };
         let reason = if reason.starts_with("until=") { String::new() } else { reason };
-        for overlay in &object.reach {
+        let reach = object.reach.iter().copied().map(Some);
+        for overlay in reach.chain(object.reach.is_empty().then_some(None)) {
             let scope = Scope::Object {
-                overlay: *overlay,
+                overlay,
                 kind: object.kind.to_owned(),
                 namespace: object.namespace.clone(),
                 name: if object.directory.is_empty() { object.name.to_owned() } else { object.directory.clone() },
             };
-            let span = span_of(value.origin);
+            // The key says what is switched off; a value on a line of its own could be any text.
+            let span = span_of(key.origin, subject).or_else(|| span_of(value.origin, subject));
             all.push(Suppression::new(&policy.replacen('.', "/", 1), &reason, &until, By::Annotation, span, scope));
         }
     }
 }
 
-fn span_of(origin: Origin) -> Option<Span> {
-    origin.place().map(|(file, start)| Span { file, start, end: start })
+/// The place of a value in a file of its own; of one that a build set, the place that says so.
+fn span_of(mut origin: Origin, subject: &Subject<'_>) -> Option<Span> {
+    while let Some(change) = subject.origins.change(origin) {
+        origin = change.place;
+    }
+    let (file, start) = origin.place().map(|(file, start)| subject.sources.outermost(file, start))?;
+    Some(Span { file, start, end: start })
 }
 
 fn from_settings(catalog: &Catalog, all: &mut Vec<Suppression>) {
@@ -300,7 +377,7 @@ mod tests {
         let mut sources = SourceMap::default();
         let file = sources.add("a.yaml", text);
         let mut all = Vec::new();
-        comments(file, text, &mut all);
+        comments(file, text, &sources, &mut all);
         let line = |scope: &Scope| match scope {
             Scope::Line { start, end, .. } => text[*start as usize..*end as usize].trim().to_owned(),
             _ => "file".to_owned(),
@@ -321,5 +398,9 @@ mod tests {
         ];
         assert_eq!(found(text), expected);
         assert!(found("text: gitopsctl:ignore a/b is no comment\n# gitopsctl:ignored a/b\n").is_empty());
+        assert!(
+            found("a: |\n  x\n  # gitopsctl:ignore a/b no comment\nb: 'c # gitopsctl:ignore a/b no comment'\n")
+                .is_empty()
+        );
     }
 }

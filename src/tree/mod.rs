@@ -101,6 +101,18 @@ impl Tree {
         Self { base: Base::Revision(Arc::new(revision)), edits: BTreeMap::new() }
     }
 
+    /// The tree of a directory in it, without the edits.
+    #[must_use]
+    pub fn below(&self, directory: &str) -> Self {
+        let base = match &self.base {
+            base if directory.is_empty() => base.clone(),
+            Base::Nothing => Base::Nothing,
+            Base::Directory(root) => Base::Directory(root.join(directory)),
+            Base::Revision(revision) => Base::Revision(Arc::new(revision.below(directory))),
+        };
+        Self { base, edits: BTreeMap::new() }
+    }
+
     /// Files in memory alone.
     pub fn memory(files: impl IntoIterator<Item = (String, String)>) -> Self {
         let edits = files.into_iter().map(|(path, text)| (path, Some(text.into()))).collect();

@@ -10,6 +10,7 @@ use gitopsctl::kustomize::Options;
 use gitopsctl::pipeline::gather::{self, Gathered, Place, Target};
 use gitopsctl::pipeline::lint::{self, Rules};
 use gitopsctl::policy::{self, Flags, Policybook};
+use gitopsctl::source::SourceMap;
 use gitopsctl::tree::Tree;
 use rayon::prelude::*;
 
@@ -41,8 +42,8 @@ fn flags(case: &Path) -> Flags {
 fn built(folder: &Path) -> Gathered {
     let tree = Tree::directory(folder);
     let place =
-        Place { tree: &tree, repository: "", home: &tree, options: Options::default(), origin: None, policies: None };
-    gather::gather(&place, &Target::Directory(String::new()), None, &|_| ())
+        Place { tree: &tree, repository: "", home: &tree, options: Options::default(), origin: None, settings: None };
+    gather::gather(&place, &Target::Directory(String::new()), SourceMap::default(), None, &|_| ())
 }
 
 /// What `lint` says of the repository of a case.
@@ -54,7 +55,6 @@ fn judged(case: &Path, book: &Policybook) -> (Gathered, Outcome) {
     let rules = Rules {
         book,
         flags: &flags,
-        settings: None,
         today: TODAY,
         trusts: &|_, _, _| true,
         baseline: None,
@@ -262,7 +262,8 @@ fn what_a_change_breaks_elsewhere_is_seen_by_since() {
         "        readiness",
         "        envFrom: [{configMapRef: {name: shared}}]\n        readiness",
     );
-"common/configmap.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shared}\ndata: {a: b}\n");
+    repository
+        .write("common/configmap.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shared}\ndata: {a: b}\n");
     repository.write("common/kustomization.yaml", "resources: [configmap.yaml]\n");
     committed(&repository);
     repository.run(&["lint", "--since", "HEAD"]).exits(0);

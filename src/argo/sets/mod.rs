@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use crate::argo::Application;
 use crate::argo::application::{flag, text};
 use crate::argo::diags::{at, codes};
+use crate::argo::glob;
 use crate::argo::template::{Mode, Wrong};
 use crate::argo::value::Params;
 use crate::diag::{Diagnostic, Diagnostics};
@@ -30,6 +31,21 @@ pub struct ApplicationSet {
     pub datum: Datum,
     /// What each entry of `generators` came to, in their order.
     pub generated: Vec<Generated>,
+}
+
+impl ApplicationSet {
+    /// Whether one of its generators reads a file of the repository.
+    pub fn reads(&self, path: &str) -> bool {
+        let mut open = vec![&self.datum];
+        while let Some(node) = open.pop() {
+            let files = node.at(["git", "files"]).map_or(&[][..], Datum::items);
+            if files.iter().any(|item| glob::is_in_pathspec(item.text_of("path"), path)) {
+                return true;
+            }
+            open.extend(node.items().iter().chain(node.pairs().iter().map(|(_, value)| value)));
+        }
+        false
+    }
 }
 
 /// What an entry of `generators` came to.
