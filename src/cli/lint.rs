@@ -208,6 +208,9 @@ impl Lint {
         let old = before.as_mut().map(|old| baseline::known(&lint::judge(old, &rules)));
         let rules = Rules { before: before.as_ref(), changed: changed.as_ref(), old: old.as_ref(), ..rules };
         let mut outcome = lint::judge(&mut gathered, &rules);
+        for path in gathered.unbuilt.iter().take(3) {
+            terminal.say(&format!("`{path}` does not build: what is called missing may come from there"));
+        }
         read.place.is_whole()?;
         if (self.fix || self.diff) && self.mend(&read, &book, &gathered, &outcome, terminal)? {
             // What was mended is no longer found; what is left may have moved.

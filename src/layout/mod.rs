@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::kube::KUSTOMIZATIONS;
 use crate::tree::Tree;
 
-pub use roots::roots;
+pub use roots::{roots, tops};
 
 /// Words that name environments in most repositories, as whole path components or their first or last part.
 const ENVIRONMENTS: [&str; 24] = [

@@ -46,10 +46,30 @@ pub fn roots(
     if !overlays.is_empty() {
         return overlays;
     }
-    // One that cannot be read is a root too, so that its build says why.
+    unreferenced(&files, &folders, text)
+}
+
+/// The kustomizations below a directory that no other one includes, sorted.
+pub fn tops(tree: &Tree, directory: &str, text: impl Fn(&str) -> Option<Arc<str>> + Sync) -> Vec<String> {
+    let files = tree.files(directory);
+    let folder = |path: &String| {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        KUSTOMIZATIONS.contains(&name).then(|| folder.to_owned())
+    };
+    let folders = files.iter().filter_map(folder).collect();
+    unreferenced(&files, &folders, text)
+}
+
+/// The folders among those with kustomizations that no other one includes. One that cannot be read is among them, so that its
+/// build says why.
+fn unreferenced(
+    files: &[String],
+    folders: &BTreeSet<String>,
+    text: impl Fn(&str) -> Option<Arc<str>> + Sync,
+) -> Vec<String> {
     let nothing = || Datum::null(Origin::NONE);
     let read: Vec<(&String, Datum)> =
-        folders.iter().map(|folder| (folder, document(&files, &text, folder).unwrap_or_else(nothing))).collect();
+        folders.iter().map(|folder| (folder, document(files, &text, folder).unwrap_or_else(nothing))).collect();
     let included: BTreeSet<String> = read
         .iter()
         .flat_map(|(folder, file)| {

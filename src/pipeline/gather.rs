@@ -66,6 +66,8 @@ pub struct Gathered {
     pub sources: SourceMap,
     /// What does not read or build.
     pub diagnostics: Diagnostics,
+    /// Overlays beside the target that do not build, so that what the target refers to may be missing for that.
+    pub unbuilt: Vec<String>,
     /// Overlays that do not build, and may.
     pub excused: Vec<Excused>,
     /// The catalog, where the repository has one.
@@ -254,7 +256,7 @@ impl Gathered {
                     self.parts.push(parts);
                 }
                 // What surrounds the target is no concern of whoever asks about the target.
-                Err(_) if at >= wanted => {}
+                Err(_) if at >= wanted => self.unbuilt.push(path),
                 Err(failure) => match self.excuse(&path) {
                     Some(reason) => self.excused.push(Excused { overlay: path, reason }),
                     None => self.diagnostics.push(*failure),
@@ -296,16 +298,12 @@ impl Gathered {
         // What is deployed and does not build is reached too.
         let planned = plan.iter().map(|deployment| place.shown(&deployment.root));
         let reached: BTreeSet<&str> = self.parts.iter().flatten().map(|part| &**part).chain(planned).collect();
-        let is_kustomization = |path: &String| KUSTOMIZATIONS.contains(&path.rsplit('/').next().unwrap_or_default());
-        let files = place.home.files("").into_iter().filter(is_kustomization);
-        let overlays: Vec<_> = files
-            .filter_map(|file| {
-                let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
-                let is_overlay = folder.rsplit('/').nth(1) == Some("overlays") && !reached.contains(folder);
-                is_overlay.then(|| (folder.to_owned(), file.clone()))
-            })
-            .collect();
-        for (folder, file) in overlays {
+        let tops = layout::tops(place.home, "", |path| place.home.text(path).ok().flatten());
+        let unreached: Vec<String> = tops.into_iter().filter(|folder| !reached.contains(&**folder)).collect();
+        for folder in unreached {
+            let file =
+                KUSTOMIZATIONS.into_iter().map(|name| join(&folder, name)).find(|file| place.home.has_file(file));
+            let Some(file) = file else { continue };
             let Some(text) = place.home.text(&file).ok().flatten() else { continue };
             let id = self.sources.add(&*file, text);
             self.facts.unreached.push((folder, Origin::at(id, 0)));

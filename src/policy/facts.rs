@@ -9,7 +9,7 @@ pub struct Facts {
     pub sources: Vec<(usize, usize, Lies)>,
     /// Overrides of Applications that win over an `images` entry of the overlay.
     pub hidden: Vec<Hidden>,
-    /// Overlays that no Application reaches, where there are Applications.
+    /// Kustomizations that no other one includes and no Application reaches, where there are Applications.
     pub unreached: Vec<(String, Origin)>,
     /// Whether something in the repository gives Argo CD a health check for Applications.
     pub has_application_health: bool,

@@ -27,6 +27,7 @@ pub(super) const CHECKS: &[Named] = &[
     ("argo-note", Check::Whole(argo_note)),
     ("object-twice", Check::Whole(object_twice)),
     ("overlay-unreached", Check::Whole(overlay_unreached)),
+    ("kustomizations-unjudged", Check::Whole(kustomizations_unjudged)),
     ("override-hides-tag", Check::Whole(override_hides_tag)),
     ("definition-elsewhere", Check::Unit(definition_elsewhere)),
     ("destination-undeclared", Check::Unit(destination_undeclared)),
@@ -311,11 +312,29 @@ fn object_twice<'a>(whole: &Whole<'a>, report: &mut Report<'a>) {
     }
 }
 
+/// Whether a folder is called as overlays mostly are.
+fn is_overlay(path: &str) -> bool {
+    path.rsplit('/').nth(1) == Some("overlays")
+}
+
 /// An overlay that no Application deploys, where others are deployed.
 fn overlay_unreached<'a>(whole: &Whole<'a>, report: &mut Report<'a>) {
-    for (path, origin) in &whole.subject.facts.unreached {
+    for (path, origin) in whole.subject.facts.unreached.iter().filter(|(path, _)| is_overlay(path)) {
         report.elsewhere(*origin, &[]).say(format!("no Application deploys the overlay `{path}`"));
     }
+}
+
+/// Kustomizations of other folders that no Application deploys, and that are not judged therefore; told once.
+fn kustomizations_unjudged<'a>(whole: &Whole<'a>, report: &mut Report<'a>) {
+    let others: Vec<_> = whole.subject.facts.unreached.iter().filter(|(path, _)| !is_overlay(path)).collect();
+    let Some(((first, origin), rest)) = others.split_first() else { return };
+    let found = report.elsewhere(*origin, &[]);
+    match rest.len() {
+        0 => found.say(format!("no Application deploys `{first}`, so it is not judged")),
+        count => found
+            .say(format!("no Application deploys `{first}` and {count} more kustomizations, so they are not judged")),
+    };
+    found.related.extend(rest.iter().take(4).map(|(path, origin)| (*origin, format!("`{path}` neither"))));
 }
 
 /// An image override of an Application that wins over the tag in the overlay, which pipelines go on to change.
