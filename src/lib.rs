@@ -18,6 +18,7 @@ pub mod layout; // which services and environments a repository has
 pub mod pipeline; // the order of the stages
 pub mod policy; // what is built, judged: policies to findings
 pub mod program; // the one door to other programs
+pub mod release; // releases as commits: the edit, the guards, the commit
 pub mod render; // catalog and templates to the rendered tree
 pub mod report; // diagnostics to text
 pub mod source; // file ids, byte spans, line and column

@@ -20,10 +20,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("render", &["layout", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
     ("argo", &["layout", "kustomize", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
     ("policy", &["argo", "layout", "kustomize", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
+    ("release", &["layout", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
     ("report", &["diag", "source"]),
     (
         "pipeline",
         &[
+            "release",
             "policy",
             "argo",
             "kustomize",
@@ -42,6 +44,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "release",
             "policy",
             "argo",
             "kustomize",
