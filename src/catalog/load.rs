@@ -62,6 +62,31 @@ pub fn load(tree: &Tree, sources: &mut SourceMap, diagnostics: &mut Diagnostics)
     Some(catalog)
 }
 
+/// Loads the platform and some services, without checking one against the others. `None` where there is no
+/// gitopsctl.yaml, or where it cannot be read at all.
+pub fn load_some(
+    tree: &Tree,
+    services: &[String],
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Option<Catalog> {
+    let mut catalog = tree.has_file(PLATFORM_FILE).then(|| load_platform(tree, sources, diagnostics)).flatten()?;
+    for name in services {
+        let paths = [".yaml", ".yml"].map(|ending| join(SERVICES_FOLDER, &format!("{name}{ending}")));
+        let Some(path) = paths.into_iter().find(|path| tree.has_file(path)) else { continue };
+        let Some(file) = tree.load(&path, sources, diagnostics) else { continue };
+        if let Read::Value { value, document, broken } = read(&SERVICE, file, sources, diagnostics) {
+            catalog.add(Entry { service: value, name: name.clone(), path, file, document, broken });
+        }
+    }
+    Some(catalog)
+}
+
+/// The names of the services that have a file, without reading them.
+pub fn service_names(tree: &Tree) -> Vec<String> {
+    service_files(tree).into_iter().map(|(_, name)| name).collect()
+}
+
 fn load_platform(tree: &Tree, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Option<Catalog> {
     let file = tree.load(PLATFORM_FILE, sources, diagnostics)?;
     let Read::Value { value, document, broken } = read::<Platform>(&PLATFORM, file, sources, diagnostics) else {

@@ -14,7 +14,7 @@ mod service;
 pub(crate) use check::CRITICAL_REPLICAS;
 pub use diags::codes;
 pub(crate) use diags::formats::is_git_url;
-pub use load::{Setting, kustomize_version, load};
+pub use load::{Setting, kustomize_version, load, load_some, service_names};
 pub use platform::{
     Backup, Bounds, Cluster, Dapr, Databases, Domain, Elasticsearch, Engine, Environment, Flags, Freeze, Legacy,
     Platform, Redis, Resources, Secrets, Store, Waves,

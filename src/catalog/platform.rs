@@ -147,6 +147,26 @@ pub struct Environment {
     pub elasticsearch: ElasticsearchSize,
     /// Real names of the namespaces that services name.
     pub namespaces: Map<Spanned<String>>,
+    /// How releases reach it.
+    pub release: Way,
+}
+
+/// How releases reach an environment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// On the branch that Argo CD follows.
+    #[default]
+    Push,
+    /// By a merge request to it.
+    MergeRequest,
+}
+
+impl Environment {
+    /// Whether releases reach it by a merge request.
+    pub fn is_by_merge_request(&self) -> bool {
+        self.release == Way::MergeRequest
+    }
 }
 
 impl Default for Environment {
@@ -161,6 +181,7 @@ impl Default for Environment {
             databases: DatabaseSize::default(),
             elasticsearch: ElasticsearchSize::default(),
             namespaces: Map::default(),
+            release: Way::Push,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::diag::{Code, closest};
 use crate::policy::{self, Case, Demand, Expect, Given, POLICY_FILES, Policy, Policybook};
 use crate::source::FileId;
 use crate::tree::Tree;
-use crate::{argo, catalog, kustomize, render, tree, yaml};
+use crate::{argo, catalog, kustomize, release, render, tree, yaml};
 
 /// Explain a diagnostic or a policy
 #[derive(Debug, Args)]
@@ -31,6 +31,7 @@ pub(super) fn codes() -> impl Iterator<Item = &'static Code> {
         kustomize::codes::ALL,
         argo::codes::ALL,
         policy::codes::ALL,
+        release::codes::ALL,
     ];
     stages.into_iter().flatten().copied()
 }

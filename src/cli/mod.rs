@@ -4,6 +4,7 @@
 mod blame;
 mod build;
 mod build_all;
+mod bump;
 mod compat;
 mod completions;
 mod explain;
@@ -17,6 +18,7 @@ mod new;
 mod place;
 mod policies;
 mod policy;
+mod release;
 mod render;
 mod schema;
 mod terminal;
@@ -70,6 +72,7 @@ enum Command {
     Lint(Box<lint::Lint>),
     Policy(policy::Policy),
     Waves(waves::Waves),
+    Bump(Box<bump::Bump>),
     Explain(explain::Explain),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -98,6 +101,8 @@ enum Exit {
     Input = 3,
     /// The disk or Git refused.
     Environment = 4,
+    /// A guard refused a release.
+    Guard = 5,
 }
 
 /// The exit codes, as `--help` shows them.
@@ -132,6 +137,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Lint(command) => command.run(directory, &mut terminal),
         Command::Policy(command) => command.run(directory, &mut terminal),
         Command::Waves(command) => command.run(directory, &mut terminal),
+        Command::Bump(command) => command.run(directory, &mut terminal),
         Command::Explain(command) => command.run(directory, &mut terminal),
         Command::Schema(command) => command.run(&mut terminal),
         Command::Completions(command) => command.run(&mut terminal),

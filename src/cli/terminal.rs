@@ -163,6 +163,11 @@ impl Terminal {
         self.colour_out
     }
 
+    /// Whether what is said goes out in colours.
+    pub(super) fn is_coloured_err(&self) -> bool {
+        self.colour_err
+    }
+
     /// Whether somebody watches what happens.
     #[allow(clippy::unused_self)] // what the terminal is asked of
     pub(super) fn is_watched(&self) -> bool {

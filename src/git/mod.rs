@@ -138,7 +138,7 @@ fn kind(mode: i32) -> Kind {
 }
 
 /// `https://user:token@host/x` → `https://host/x`. What looks like `git@host:x` names no secret and stays.
-fn without_credentials(url: &str) -> String {
+pub fn without_credentials(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let host = authority.rsplit_once('@').filter(|_| scheme.starts_with("http")).map_or(authority, |(_, host)| host);

@@ -53,6 +53,15 @@ pub(super) struct Deployed {
 pub(super) fn documents(place: &Place<'_>, session: &Session<'_>) -> (Vec<(String, Datum)>, Vec<Diagnostic>) {
     let is_yaml = |path: &String| path.ends_with(".yaml") || path.ends_with(".yml");
     let files: Vec<String> = place.tree.files(place.repository).into_iter().filter(is_yaml).collect();
+    documents_in(place, session, &files)
+}
+
+/// [`documents`] among some files.
+pub(super) fn documents_in(
+    place: &Place<'_>,
+    session: &Session<'_>,
+    files: &[String],
+) -> (Vec<(String, Datum)>, Vec<Diagnostic>) {
     let read = |path: &String| -> (Vec<(String, Datum)>, Option<Diagnostic>) {
         let text = session.text_of(path).filter(is_argo);
         let Some((text, file)) = text.and_then(|text| Some((text, session.file_of(path)?))) else {

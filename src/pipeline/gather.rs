@@ -195,21 +195,7 @@ impl Gathered {
             }
             (plan, wanted) = planned;
         }
-        let Finished { sources, diagnostics, origins, kustomizations, .. } = session.finish();
-        (self.sources, self.origins, self.kustomizations) = (sources, origins, kustomizations);
-        self.notes = diagnostics.iter().cloned().collect();
-        self.take(place, &plan, built, wanted, &deployed);
-        self.diagnostics.append(std::mem::take(&mut deployed.faults));
-        for fault in unread {
-            let file = |fault: &Diagnostic| fault.labels.first().map(|label| label.span.file);
-            // A build that reads the file has told it.
-            if !self.diagnostics.iter().any(|known| file(known) == file(&fault)) {
-                self.diagnostics.push(fault);
-            }
-        }
-        self.facts = std::mem::take(&mut deployed.facts);
-        self.facts.hidden = self.hidden(place, &plan);
-        self.argo = deployed.found;
+        self.finish(place, session, &plan, built, wanted, deployed, unread);
         if wanted == 0 {
             let is_yaml = |path: &String| [".yaml", ".yml", ".json"].iter().any(|ending| path.ends_with(ending));
             let files = place.tree.files(directory).into_iter().filter(is_yaml);
@@ -219,6 +205,40 @@ impl Gathered {
         }
         self.find_unused(place);
         self.find_unreached(place, &plan);
+        self.shorten(place);
+    }
+
+    /// Takes in what a session of builds leaves behind.
+    #[allow(clippy::too_many_arguments)] // all that was found, and where
+    pub(super) fn finish(
+        &mut self,
+        place: &Place<'_>,
+        session: Session<'_>,
+        plan: &[Deployment],
+        built: Vec<Result<Objects, Box<Diagnostic>>>,
+        wanted: usize,
+        mut deployed: Deployed,
+        unread: Vec<Diagnostic>,
+    ) {
+        let Finished { sources, diagnostics, origins, kustomizations, .. } = session.finish();
+        (self.sources, self.origins, self.kustomizations) = (sources, origins, kustomizations);
+        self.notes = diagnostics.iter().cloned().collect();
+        self.take(place, plan, built, wanted, &deployed);
+        self.diagnostics.append(std::mem::take(&mut deployed.faults));
+        for fault in unread {
+            let file = |fault: &Diagnostic| fault.labels.first().map(|label| label.span.file);
+            // A build that reads the file has told it.
+            if !self.diagnostics.iter().any(|known| file(known) == file(&fault)) {
+                self.diagnostics.push(fault);
+            }
+        }
+        self.facts = std::mem::take(&mut deployed.facts);
+        self.facts.hidden = self.hidden(place, plan);
+        self.argo = deployed.found;
+    }
+
+    /// Paths as people see them, once nothing is looked up by them any more.
+    pub(super) fn shorten(&mut self, place: &Place<'_>) {
         for file in &mut self.kustomizations {
             file.directory = place.shown(&file.directory).to_owned();
         }

@@ -6,6 +6,8 @@ mod deployed;
 pub mod gather;
 pub mod lint;
 mod plan;
+mod proof;
+pub mod release;
 mod settings;
 pub mod trial;
 

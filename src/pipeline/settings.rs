@@ -36,6 +36,12 @@ impl Gathered {
         }
     }
 
+    /// Reads of the catalog what some services need: the platform and their files. What is wrong with it is told elsewhere.
+    pub(super) fn load_settings_of(&mut self, place: &Place<'_>, services: &[String]) {
+        let mut untold = Diagnostics::default();
+        self.catalog = catalog::load_some(place.home, services, &mut self.sources, &mut untold);
+    }
+
     /// The catalog, where the repository has one. One that was taken away counts where its settings do.
     pub fn catalog(&self) -> Option<&Catalog> {
         self.catalog.as_ref().or_else(|| self.settings())

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::release::diags::codes;
 use crate::release::edit::{self, Missing};
 use crate::release::guard::{self, Freeze, Guard, Past, Ruling, Verdict};
-use crate::release::{Class, Lookup, Prover, Refusal, Scope, SourceCommit, Step, Target, Version};
+use crate::release::{Class, Fault, Lookup, Objection, Prover, Refusal, Scope, SourceCommit, Step, Target, Version};
 use crate::source::SourceMap;
 
 /// A service and the version that it is to have.
@@ -130,10 +130,8 @@ fn running(target: &Target, prover: &dyn Prover) -> Result<Option<Version>, Refu
     let built = prover.images(&target.folder.path).map_err(Refusal::input)?;
     let name = target.entry.as_ref().and_then(|entry| entry.new_name.as_deref()).unwrap_or(&target.image);
     let own = built.iter().map(|image| crate::kube::Image::of(image)).find(|image| image.repository == name);
-    let version = own.map(|image| Version {
-        tag: image.tag.map(str::to_owned),
-        digest: image.digest.map(str::to_owned),
-    });
+    let version =
+        own.map(|image| Version { tag: image.tag.map(str::to_owned), digest: image.digest.map(str::to_owned) });
     Ok(version.filter(|version| !version.is_empty()))
 }
 
@@ -177,25 +175,27 @@ fn apply(
 /// What each guard says of each step.
 fn judged(request: &Request, planned: &Planned, past: &dyn Past, prover: &dyn Prover) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
-    let mut add = |guard: Guard, service: &str, ruling: Ruling, details: String| {
+    let mut add = |guard: Guard, service: &str, ruling: Ruling, objection: Option<&Objection>| {
         let ruling = match ruling {
             Ruling::Refused(why) if request.overrule.contains(&guard) => Ruling::Overruled(why),
             ruling => ruling,
         };
-        verdicts.push(Verdict { guard, service: service.to_owned(), ruling, details });
+        let details = objection.map_or_else(String::new, |objection| objection.details.clone());
+        let is_unbuilt = objection.is_some_and(|objection| objection.fault == Fault::Unbuilt);
+        verdicts.push(Verdict { guard, service: service.to_owned(), ruling, details, is_unbuilt });
     };
     let source = (request.source.sha.as_deref(), request.source.build);
     for (step, target) in &planned.steps {
         let (file, image) = (target.folder.file.as_str(), target.image.as_str());
-        add(Guard::Downgrade, &step.service, guard::downgrade(step), String::new());
+        add(Guard::Downgrade, &step.service, guard::downgrade(step), None);
         if source != (None, None) {
             let ruling = guard::older_source(source, past.known(step, file, image), past);
-            add(Guard::OlderSource, &step.service, ruling, String::new());
+            add(Guard::OlderSource, &step.service, ruling, None);
         }
         let ruling = guard::rejected(&step.to, past.rejected(step, file, image));
-        add(Guard::Rejected, &step.service, ruling, String::new());
+        add(Guard::Rejected, &step.service, ruling, None);
         let ruling = guard::freeze(target.folder.environment.as_deref(), &request.freezes, request.now);
-        add(Guard::Freeze, &step.service, ruling, String::new());
+        add(Guard::Freeze, &step.service, ruling, None);
     }
     if planned.steps.is_empty() {
         return verdicts;
@@ -204,11 +204,15 @@ fn judged(request: &Request, planned: &Planned, past: &dyn Past, prover: &dyn Pr
     for (step, _) in &planned.steps {
         let own: Vec<_> = objections.iter().filter(|objection| objection.service == step.service).collect();
         if own.is_empty() {
-            add(Guard::Verify, &step.service, Ruling::Passed, String::new());
+            add(Guard::Verify, &step.service, Ruling::Passed, None);
         }
     }
     for objection in objections {
-        add(Guard::Verify, &objection.service, Ruling::Refused(objection.message), objection.details);
+        let ruling = match objection.fault {
+            Fault::Excused => Ruling::NotEvaluated(objection.message.clone()),
+            Fault::Unbuilt | Fault::Unproven => Ruling::Refused(objection.message.clone()),
+        };
+        add(Guard::Verify, &objection.service, ruling, Some(&objection));
     }
     verdicts.dedup();
     verdicts
@@ -232,9 +236,11 @@ fn refuse(verdicts: &[Verdict], planned: &Planned) -> Result<(), Refusal> {
         Guard::OlderSource => &codes::OLDER_SOURCE,
         Guard::Rejected => &codes::REJECTED,
         Guard::Freeze => &codes::FREEZE,
+        Guard::Verify if first.is_unbuilt => &codes::UNBUILT,
         Guard::Verify => &codes::VERIFY,
     };
-    let mut refusal = Refusal::new(Class::Guard, code, told(first, why));
+    let class = if first.is_unbuilt { Class::Input } else { Class::Guard };
+    let mut refusal = Refusal::new(class, code, told(first, why));
     refusal.details.clone_from(&first.details);
     let mut names = vec![first.guard.name()];
     for (verdict, why) in refused {

@@ -61,6 +61,8 @@ pub struct Verdict {
     pub ruling: Ruling,
     /// What shows it, for a person to read; may be empty.
     pub details: String,
+    /// Whether it refuses since the folder does not build at all.
+    pub is_unbuilt: bool,
 }
 
 /// A window in which nothing is released.
@@ -165,7 +167,7 @@ fn is_same(own: &str, other: &str) -> bool {
 }
 
 /// The beginning of a hash.
-pub(super) fn abbreviated(hash: &str) -> &str {
+pub fn abbreviated(hash: &str) -> &str {
     hash.get(..10).unwrap_or(hash)
 }
 

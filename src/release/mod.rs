@@ -4,16 +4,28 @@
 //! guards, messages. Knows no policies.
 
 mod bump;
+mod change;
+mod diags;
+mod edit;
+mod entries;
 mod guard;
+mod insert;
 mod message;
 mod refusal;
+mod restore;
+mod splice;
 mod target;
+mod verify;
 mod version;
 
 pub use bump::{Edit, Plan, Planned, Request, Unchanged, Wish, plan};
-pub use guard::{Freeze, Guard, Known, Past, Rejected, Ruling, Verdict};
+pub use diags::codes;
+pub use edit::{Edited, Missing, set};
+pub use entries::{Entry, entries};
+pub use guard::{Freeze, Guard, Known, Past, Rejected, Ruling, Verdict, abbreviated};
 pub use message::{Circumstances, SourceCommit, Step, line, message, short, subject, trailers};
 pub use refusal::{Class, Refusal};
+pub use restore::restore;
 pub use target::{Folder, Lookup, Scope, Target};
 pub use version::Version;
 
@@ -36,6 +48,17 @@ pub struct Objection {
     pub message: String,
     /// What shows it, for a person to read; may be empty.
     pub details: String,
-    /// Whether the folder does not build at all.
-    pub is_unbuilt: bool,
+    /// What kind of reason it is.
+    pub fault: Fault,
+}
+
+/// Why an edit is not proved, by kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The folder does not build at all.
+    Unbuilt,
+    /// It builds, and the image is not there, or there is a new error.
+    Unproven,
+    /// The settings say that it need not build, so nothing can be proved.
+    Excused,
 }

@@ -140,7 +140,8 @@ impl Lookup<'_> {
         if !folders.is_empty() {
             return Ok(folders);
         }
-        let choices: BTreeSet<&str> = known.iter().copied().chain(self.environments.iter().map(String::as_str)).collect();
+        let choices: BTreeSet<&str> =
+            known.iter().copied().chain(self.environments.iter().map(String::as_str)).collect();
         let refusal = if self.environments.iter().any(|name| name == wanted) {
             usage(&codes::NO_OVERLAY, format!("`{service}` has no overlay for `{wanted}`"))
         } else {
@@ -218,7 +219,9 @@ impl Lookup<'_> {
             .collect();
         if found.is_empty() {
             let message = format!("`{service}` is not rendered: there is no overlay in `{overlays}`");
-            return Err(usage(&codes::NO_OVERLAY, message).help(format!("run `gitopsctl render {service}`, and commit")));
+            return Err(
+                usage(&codes::NO_OVERLAY, message).help(format!("run `gitopsctl render {service}`, and commit"))
+            );
         }
         Ok(Some(found))
     }

@@ -1,0 +1,289 @@
+//! What `release` asks before it writes: does the edited overlay build, is the new image really in it, and is no new error
+//! in it. Only what a release touches is built, not the repository.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use crate::catalog::PLATFORM_FILE;
+use crate::diag::{Diagnostic, Finding, Outcome, Severity};
+use crate::kube::Image;
+use crate::kustomize::Session;
+use crate::pipeline::baseline;
+use crate::pipeline::deployed::{self, Deployment};
+use crate::pipeline::gather::{Gathered, Place};
+use crate::pipeline::lint::{self, Rules};
+use crate::pipeline::plan::{Objects, build_all};
+use crate::policy::{Flags, Policybook};
+use crate::release::{Edit, Fault, Objection, Planned, Prover};
+use crate::render::OUTPUT;
+use crate::report::{self, Format};
+use crate::tree::{Tree, join};
+use crate::yaml::data::{Content, Datum};
+
+/// Builds and judges single folders.
+pub(super) struct Proving<'a> {
+    place: Place<'a>,
+    services: &'a [String],
+    book: &'a Policybook,
+    today: &'a str,
+    /// Files that may declare what Argo CD deploys.
+    declaring: Vec<String>,
+    images: Mutex<HashMap<String, Vec<String>>>,
+}
+
+impl<'a> Proving<'a> {
+    pub(super) fn new(place: Place<'a>, services: &'a [String], book: &'a Policybook, today: &'a str) -> Self {
+        let declaring = declaring_files(place.home, place.home.has_file(PLATFORM_FILE));
+        Self { place, services, book, today, declaring, images: Mutex::default() }
+    }
+
+    /// The folders, built with what Applications put over them.
+    fn gather(&self, place: &Place<'_>, folders: &[String]) -> Gathered {
+        let mut gathered = Gathered::default();
+        gathered.load_settings_of(place, self.services);
+        gathered.build_only(place, folders, &self.declaring);
+        gathered
+    }
+
+    fn judge(&self, gathered: &mut Gathered) -> Outcome {
+        let flags = Flags::default();
+        let rules = Rules {
+            book: self.book,
+            flags: &flags,
+            today: self.today,
+            trusts: &|_, _, _| true,
+            baseline: None,
+            before: None,
+            changed: None,
+            old: None,
+        };
+        lint::judge(gathered, &rules)
+    }
+}
+
+impl Prover for Proving<'_> {
+    fn images(&self, folder: &str) -> Result<Vec<String>, Box<Diagnostic>> {
+        let known = self.images.lock().unwrap_or_else(PoisonError::into_inner).get(folder).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let gathered = self.gather(&self.place, &[folder.to_owned()]);
+        if gathered.made.is_empty()
+            && let Some(fault) = gathered.diagnostics.iter().find(|item| item.severity == Severity::Error)
+        {
+            // Its places are in a source map that ends here.
+            let shown = report::human(fault, &gathered.sources, false);
+            let mut told = Diagnostic::error(fault.code, format!("`{folder}` does not build"));
+            told.help.push(shown);
+            return Err(Box::new(told));
+        }
+        let mut found = Vec::new();
+        for root in gathered.made.iter().flat_map(roots) {
+            image_fields(root, &mut found);
+        }
+        found.sort();
+        found.dedup();
+        self.images.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    fn prove(&self, planned: &Planned) -> Vec<Objection> {
+        let mut folders: Vec<String> = planned.steps.iter().map(|(_, target)| target.folder.path.clone()).collect();
+        folders.sort();
+        folders.dedup();
+        let (mut tree, mut home) = (self.place.tree.clone(), self.place.home.clone());
+        for Edit { path, after, .. } in &planned.edits {
+            tree.edit(join(self.place.repository, path), Some(after.clone()));
+            home.edit(path.as_str(), Some(after.clone()));
+        }
+        let edited = Place { tree: &tree, home: &home, ..self.place };
+        let (mut before, mut after) =
+            rayon::join(|| self.gather(&self.place, &folders), || self.gather(&edited, &folders));
+        let mut objections = Vec::new();
+        for (step, target) in &planned.steps {
+            let folder = if target.folder.path.is_empty() { "." } else { &target.folder.path };
+            let objection = |message: String, details: String, fault: Fault| Objection {
+                service: step.service.clone(),
+                message,
+                details,
+                fault,
+            };
+            if let Some(excused) = after.excused.iter().find(|excused| excused.overlay == folder) {
+                let message = format!("`{folder}` is not built, by the settings: {}", excused.reason);
+                objections.push(objection(message, String::new(), Fault::Excused));
+                continue;
+            }
+            let Some(now) = after.built_at(folder) else {
+                let faults = after.diagnostics.sorted().into_iter();
+                let faults = faults.filter(|item| item.severity == Severity::Error);
+                let shown = faults.map(|fault| report::human(fault, &after.sources, false) + "\n\n").collect();
+                objections.push(objection(format!("`{folder}` does not build"), shown, Fault::Unbuilt));
+                continue;
+            };
+            let then = before.built_at(folder).unwrap_or_default();
+            if !shows(&then, &now, target, &step.to) {
+                let name = target.entry.as_ref().and_then(|entry| entry.new_name.as_ref()).unwrap_or(&target.image);
+                let message = format!("the build of `{folder}` would not have `{name}` as {}", step.to);
+                objections.push(objection(message, elsewhere(&now, name), Fault::Unproven));
+            }
+        }
+        if objections.iter().any(|objection| objection.fault == Fault::Unbuilt) {
+            return objections;
+        }
+        let mut known = baseline::known(&self.judge(&mut before));
+        let mut outcome = self.judge(&mut after);
+        let is_new =
+            |finding: &Finding| finding.is_open() && finding.severity == Severity::Error && !known.take(finding);
+        outcome.findings.retain(is_new);
+        for (step, target) in &planned.steps {
+            let folder = &target.folder.path;
+            let is_here = |finding: &&Finding| finding.overlays.is_empty() || finding.overlays.contains(folder);
+            let own: Vec<Finding> = outcome.findings.iter().filter(is_here).cloned().collect();
+            let Some(first) = own.first() else { continue };
+            let message = format!("there is a new error in `{folder}`: {}", first.message);
+            let own = Outcome { findings: own, ..Outcome::default() };
+            let options = report::Options { colour: false, verbose: true, fail_on: Severity::Error };
+            let details = report::render(Format::Human, &own, &after.sources, options);
+            objections.push(Objection { service: step.service.clone(), message, details, fault: Fault::Unproven });
+        }
+        objections
+    }
+}
+
+/// Whether a build has the new reference of a target, and had it not before.
+fn shows(then: &[&Datum], now: &[&Datum], target: &crate::release::Target, version: &crate::release::Version) -> bool {
+    let count = |roots: &[&Datum]| {
+        let mut count = 0;
+        for root in roots {
+            each_text(root, &mut |text| count += usize::from(is_it(text, target, version)));
+        }
+        count
+    };
+    count(now) > count(then)
+}
+
+fn is_it(text: &str, target: &crate::release::Target, version: &crate::release::Version) -> bool {
+    let image = Image::of(text);
+    let name = target.entry.as_ref().and_then(|entry| entry.new_name.as_ref()).unwrap_or(&target.image);
+    // A name may be a pattern to Kustomize.
+    let is_pattern = name.contains(['*', '+', '?', '[', '(', '|', '\\', '^', '$']);
+    image.tag == version.tag.as_deref()
+        && image.digest == version.digest.as_deref()
+        && (is_pattern || image.repository == name)
+}
+
+/// Where a build has the image in another version.
+fn elsewhere(now: &[&Datum], name: &str) -> String {
+    let mut found = Vec::new();
+    for root in now {
+        each_text(root, &mut |text| {
+            if Image::of(text).repository == name && text != name {
+                found.push(format!("it has `{text}` in {} {}\n", root.text_of("kind"), name_of(root)));
+            }
+        });
+    }
+    found.dedup();
+    found.truncate(5);
+    found.concat()
+}
+
+fn name_of(root: &Datum) -> &str {
+    root.at(["metadata", "name"]).map_or("", Datum::text)
+}
+
+fn each_text<'d>(node: &'d Datum, visit: &mut dyn FnMut(&'d str)) {
+    match &node.content {
+        Content::Scalar(text) => visit(text),
+        Content::Sequence(items) => items.iter().for_each(|item| each_text(item, visit)),
+        Content::Mapping(pairs) => pairs.iter().for_each(|(_, value)| each_text(value, visit)),
+    }
+}
+
+/// The values of all fields called `image`.
+fn image_fields(node: &Datum, found: &mut Vec<String>) {
+    match &node.content {
+        Content::Scalar(_) => {}
+        Content::Sequence(items) => items.iter().for_each(|item| image_fields(item, found)),
+        Content::Mapping(pairs) => {
+            for (key, value) in pairs {
+                if key.text() == "image" && matches!(value.content, Content::Scalar(_)) && !value.is_null() {
+                    found.push(value.text().to_owned());
+                }
+                image_fields(value, found);
+            }
+        }
+    }
+}
+
+fn roots(objects: &Objects) -> Vec<&Datum> {
+    match objects {
+        Objects::Built(resources) => resources.iter().map(|resource| &resource.root).collect(),
+        Objects::Read(objects) => objects.iter().collect(),
+    }
+}
+
+/// The files that may hold Applications. In a rendered repository a service's own folder holds none.
+fn declaring_files(home: &Tree, is_rendered: bool) -> Vec<String> {
+    let is_yaml = |path: &String| path.ends_with(".yaml") || path.ends_with(".yml");
+    if !is_rendered {
+        return home.files("").into_iter().filter(is_yaml).collect();
+    }
+    let skipped = [format!("{OUTPUT}/apps"), format!("{OUTPUT}/infrastructure")];
+    let others = ["services", "templates", "policies", ".git", ".gitopsctl"];
+    let mut open = vec![String::new()];
+    let mut files = Vec::new();
+    while let Some(folder) = open.pop() {
+        for entry in home.list(&folder) {
+            let path = join(&folder, &entry.name);
+            if !entry.is_directory() {
+                files.push(path);
+            } else if !skipped.contains(&path) && !others.contains(&&*path) {
+                open.push(path);
+            }
+        }
+    }
+    files.into_iter().filter(is_yaml).collect()
+}
+
+impl Gathered {
+    /// Builds folders alone, with what the Applications among some files put over them.
+    fn build_only(&mut self, place: &Place<'_>, folders: &[String], declaring: &[String]) {
+        let sources = std::mem::take(&mut self.sources);
+        let options = crate::kustomize::Options { shared: true, graph: true, ..place.options };
+        let session = Session::new(place.tree, place.repository, sources, options);
+        let names = |text: &str| {
+            text.contains("argoproj.io/")
+                && (text.contains("kind: ApplicationSet")
+                    || text.contains("kind: Application")
+                        && folders.iter().any(|folder| text.contains(folder.as_str())))
+        };
+        let files: Vec<String> = declaring
+            .par_iter()
+            .filter(|path| place.home.text(path).ok().flatten().is_some_and(|text| names(&text)))
+            .map(|path| join(place.repository, path))
+            .collect();
+        let (raw, unread) = deployed::documents_in(place, &session, &files);
+        let documents: Vec<&Datum> = raw.iter().map(|(_, document)| document).collect();
+        let mut deployed = deployed::deployed(place, &session, self.catalog(), &documents);
+        let roots: Vec<String> = folders.iter().map(|folder| join(place.repository, folder)).collect();
+        let mut plan: Vec<Deployment> = std::mem::take(&mut deployed.deployments);
+        plan.retain(|deployment| roots.contains(&deployment.root) && deployment.files.is_none());
+        for root in roots {
+            if !plan.iter().any(|deployment| deployment.root == root) {
+                plan.push(Deployment::of(root));
+            }
+        }
+        let built = build_all(place, &session, &plan, &|_| ());
+        let wanted = plan.len();
+        self.finish(place, session, &plan, built, wanted, deployed, unread);
+        self.shorten(place);
+    }
+
+    /// The objects of a folder by all Applications that deploy it; `None` where one of them does not build.
+    fn built_at(&self, folder: &str) -> Option<Vec<&Datum>> {
+        let at: Vec<usize> = (0..self.overlays.len()).filter(|at| self.overlays[*at].path == folder).collect();
+        (!at.is_empty()).then(|| at.into_iter().flat_map(|at| roots(&self.made[at])).collect())
+    }
+}
