@@ -18,6 +18,7 @@ mod lint_since;
 mod lint_suppress;
 mod overrides;
 mod policies;
+mod remote;
 mod render;
 mod scaffold;
 mod support;
