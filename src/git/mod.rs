@@ -4,14 +4,22 @@
 //! In: a directory, the name of a revision. Out: facts of the repository around it, files from the object store. Knows no
 //! manifests.
 
+mod answer;
+mod pause;
+mod remote;
 mod revision;
+mod url;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, Repository};
 
+pub use answer::{RemoteError, Trouble};
+pub use pause::{pause, random};
+pub use remote::{Fetch, History, Pushed, Remote};
 pub use revision::Revision;
+pub use url::is_branch_name;
 
 /// What a repository says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

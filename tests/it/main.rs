@@ -19,6 +19,7 @@ mod lint_suppress;
 mod overrides;
 mod policies;
 mod release_edit;
+mod remote;
 mod render;
 mod scaffold;
 mod support;

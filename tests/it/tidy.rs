@@ -94,7 +94,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("todo!", &[]),
     ("unimplemented!", &[]),
     ("process::exit", &[]),
-    ("std::env::", &["main.rs"]),
+    ("std::env::", &["main.rs", "program.rs"]), // what a program inherits
     ("std::fs", &["tree/", "git/", "cli/"]),
     ("std::process::Command", &["program.rs"]),
     ("process::{Command", &["program.rs"]),
