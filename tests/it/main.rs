@@ -8,6 +8,7 @@ mod errors;
 mod fuzz;
 mod golden;
 mod init;
+mod integrations;
 mod lint;
 mod lint_command;
 mod lint_fix;
