@@ -190,6 +190,18 @@ impl Remote {
         }
     }
 
+    /// The branch that the server calls its own (its HEAD); `None` where it says none.
+    pub fn default_branch(&self, deadline: Option<Instant>) -> Result<Option<String>, RemoteError> {
+        let arguments = ["ls-remote", "--symref", "--end-of-options", &self.name, "HEAD"].map(OsString::from);
+        let ended = self.git(&arguments, "", deadline)?;
+        if !ended.is_success() {
+            return Err(self.failed(&ended, ""));
+        }
+        let printed = String::from_utf8_lossy(&ended.stdout);
+        let named = printed.lines().find_map(|line| line.strip_prefix("ref: refs/heads/")?.strip_suffix("\tHEAD"));
+        Ok(named.filter(|name| is_branch_name(name)).map(str::to_owned))
+    }
+
     /// Makes a commit the tip of a branch, if it follows the one that is there; a missing branch comes to be. Hooks run.
     /// `options` are push options, by which some servers open a merge request.
     pub fn push(

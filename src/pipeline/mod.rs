@@ -5,6 +5,7 @@ pub mod baseline;
 mod deployed;
 pub mod gather;
 pub mod lint;
+pub mod land;
 mod plan;
 mod proof;
 pub mod release;

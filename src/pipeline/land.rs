@@ -1,0 +1,436 @@
+//! Brings a release to its branch: works it out at the tip, commits it, moves the branch or pushes; where somebody else was
+//! faster all of it again at the new tip, guards and proof included. Nothing is merged and nothing is forced.
+
+use std::time::{Duration, Instant};
+
+use crate::git::{
+    Fetch, GitError, Head, History, Identities, Landed as Moved, LandedFile, Landing, Outcome, Pushed, Remote, RemoteError,
+    Sign, Store, TargetState, Trouble, pause, random,
+};
+use crate::release::{Class, Refusal, codes};
+
+/// What a release comes to at one commit.
+#[derive(Debug)]
+pub struct Proposal<T> {
+    /// The files that it changes, by their paths from the top: the text at the commit, and the text to be.
+    pub files: Vec<(String, String, String)>,
+    /// The message of the commit.
+    pub message: String,
+    /// A name for a branch of its own, where it goes by merge request.
+    pub name: String,
+    /// Whether it goes by merge request, whatever the caller says.
+    pub by_merge_request: bool,
+    /// What is to be told about it.
+    pub report: T,
+}
+
+/// Where a release goes.
+#[derive(Debug)]
+pub struct Goal<'a> {
+    /// The local repository.
+    pub store: &'a Store,
+    /// Where to push; `None`: the commit stays here.
+    pub remote: Option<&'a Remote>,
+    /// The name of that remote in the repository; `None` where it is but a URL.
+    pub remote_name: Option<&'a str>,
+    /// The branch, in short.
+    pub branch: &'a str,
+    /// Whether it goes by merge request.
+    pub merge_request: bool,
+    /// The author, where that is not the user.
+    pub author: Option<&'a str>,
+    /// How often to try.
+    pub attempts: u32,
+    /// When it must be over.
+    pub deadline: Option<Instant>,
+    /// Whether nothing is written.
+    pub dry_run: bool,
+}
+
+/// What was done.
+#[derive(Debug)]
+pub struct Landed<T> {
+    /// The proposal's report.
+    pub report: T,
+    /// The message of the commit.
+    pub message: String,
+    /// The commit; `None` where there was nothing to do, or nothing was written.
+    pub commit: Option<String>,
+    /// The branch that it is on, in short.
+    pub branch: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Whether it is on the server.
+    pub is_pushed: bool,
+    /// Where the merge request is, or may be opened.
+    pub link: Option<String>,
+    /// What else there is to say.
+    pub notes: Vec<String>,
+}
+
+/// How the work is gone about.
+struct Work<'a> {
+    goal: &'a Goal<'a>,
+    head: Head,
+    notes: Vec<String>,
+}
+
+/// Brings a release to its branch. `propose` works it out at a commit; it is asked again wherever the branch moves.
+pub fn land<T>(
+    goal: &Goal<'_>,
+    propose: &mut dyn FnMut(&str) -> Result<Proposal<T>, Refusal>,
+) -> Result<Landed<T>, Refusal> {
+    let mut notes = Vec::new();
+    if !goal.dry_run {
+        for found in goal.store.recover().map_err(|error| of_git(&error))? {
+            let commit = crate::release::abbreviated(&found.commit);
+            notes.push(match found.outcome {
+                Outcome::Finished(left) if left.is_empty() => {
+                    format!("a run that was killed had committed {commit}: the work tree follows it now")
+                }
+                Outcome::Finished(left) => {
+                    let files: Vec<_> = left.into_iter().map(|file| file.path).collect();
+                    format!("a run that was killed had committed {commit}; left as they are: {}", files.join(", "))
+                }
+                Outcome::Undone => "a run that was killed had committed nothing".to_owned(),
+            });
+        }
+    }
+    let head = goal.store.head().map_err(|error| of_git(&error))?;
+    let mut work = Work { goal, head, notes };
+    if work.shows_branch()
+        && let Some(what) = goal.store.in_progress()
+        && goal.remote.is_none()
+    {
+        return Err(Refusal::new(Class::Environment, &codes::IN_PROGRESS, format!("a {what} is in progress"))
+            .help(format!("finish it, or `git {what} --abort`")));
+    }
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let (base, tip) = work.base(attempt)?;
+        let proposal = propose(&base)?;
+        if proposal.files.is_empty() || goal.dry_run {
+            return Ok(work.landed(proposal, None, attempt, false, None));
+        }
+        if work.follows(tip.as_deref(), &base) {
+            work.check(&proposal.files)?;
+        }
+        let by = goal.store.identities(goal.author, None).map_err(|error| of_git(&error))?;
+        let files: Vec<(String, Vec<u8>)> =
+            proposal.files.iter().map(|(path, _, after)| (path.clone(), after.clone().into_bytes())).collect();
+        let commit = goal
+            .store
+            .write_commit(&base, &files, &proposal.message, &by, Sign::Config)
+            .map_err(|error| of_git(&error))?;
+        if let Some(remote) = goal.remote {
+            let by_request = goal.merge_request || proposal.by_merge_request;
+            if let Some(pushed) = work.push(remote, &commit, &base, &proposal, by_request)? {
+                if !by_request && work.follows(tip.as_deref(), &base) {
+                    work.bring_home(tip.as_deref(), &commit, &proposal, &by);
+                } else if !by_request && work.shows_branch() {
+                    work.notes.push(format!("your `{}` is another than the server's: `git pull`", goal.branch));
+                }
+                return Ok(work.landed(proposal, Some(commit), attempt, true, pushed));
+            }
+        } else if work.move_branch(tip.as_deref(), &commit, &proposal, &by)? {
+            return Ok(work.landed(proposal, Some(commit), attempt, false, None));
+        }
+        work.rest(attempt)?;
+    }
+}
+
+impl Work<'_> {
+    fn reference(&self) -> String {
+        format!("refs/heads/{}", self.goal.branch)
+    }
+
+    /// Whether the branch is the one that is checked out.
+    fn shows_branch(&self) -> bool {
+        self.head.branch.as_deref() == Some(self.goal.branch)
+    }
+
+    /// Whether the local branch goes along with a commit on this base.
+    fn follows(&self, tip: Option<&str>, base: &str) -> bool {
+        tip == Some(base) && (self.goal.remote.is_none() || self.shows_branch())
+    }
+
+    /// The commit to begin at, and the one that the local branch is at.
+    fn base(&mut self, attempt: u32) -> Result<(String, Option<String>), Refusal> {
+        let store = self.goal.store;
+        let commit_of = |name: &str| store.commit_of(name).map_err(|error| of_git(&error));
+        let tip = commit_of(&self.reference())?;
+        let Some(remote) = self.goal.remote else {
+            let start = match (&tip, self.head.branch.is_none()) {
+                (Some(tip), _) => Some(tip.clone()),
+                (None, true) => self.head.commit.clone(),
+                (None, false) => None,
+            };
+            let message = format!("the branch `{}` has no commit", self.goal.branch);
+            let missing = || Refusal::new(Class::Environment, &codes::UNBORN, message);
+            return start.map(|start| (start, tip)).ok_or_else(missing);
+        };
+        // A fresh clone knows the tip; only if somebody was faster it has to be asked for.
+        if let Some(name) = self.goal.remote_name.filter(|_| attempt == 1 && !self.goal.dry_run) {
+            let known = commit_of(&format!("refs/remotes/{name}/{}", self.goal.branch))?;
+            if let Some(known) = known.filter(|known| self.head.commit.as_ref() == Some(known)) {
+                return Ok((known, tip));
+            }
+        }
+        let history = if self.goal.remote_name.is_none() { History::Depth(1) } else { History::AsItIs };
+        let fetch = Fetch { history, filter: None, deadline: self.goal.deadline };
+        let base = remote.fetch(self.goal.branch, &fetch).map_err(|error| of_remote(&error))?;
+        Ok((base, tip))
+    }
+
+    /// Refuses files that somebody has changed and not committed.
+    fn check(&self, files: &[(String, String, String)]) -> Result<(), Refusal> {
+        if !self.shows_branch() {
+            return Ok(());
+        }
+        let paths: Vec<&str> = files.iter().map(|(path, ..)| path.as_str()).collect();
+        let states = self.goal.store.target_states(&paths).map_err(|error| of_git(&error))?;
+        for (path, state) in paths.into_iter().zip(states) {
+            let what = match state {
+                TargetState::Clean | TargetState::Absent => continue,
+                TargetState::Staged => "has staged changes",
+                TargetState::Dirty => "has changes that are not committed",
+                TargetState::Untracked => "is not known to Git",
+                TargetState::Conflict => "is in conflict",
+                TargetState::Link => "is, or lies behind, a symbolic link",
+            };
+            return Err(Refusal::new(Class::Environment, &codes::DIRTY, format!("`{path}` {what}"))
+                .help("commit them, or put them aside: `git stash`"));
+        }
+        Ok(())
+    }
+
+    /// Pushes; `None` where somebody else was faster, else where a merge request may be opened.
+    fn push<T>(
+        &mut self,
+        remote: &Remote,
+        commit: &str,
+        base: &str,
+        proposal: &Proposal<T>,
+        by_request: bool,
+    ) -> Result<Option<Option<String>>, Refusal> {
+        let deadline = self.goal.deadline;
+        let subject = proposal.message.lines().next().unwrap_or_default();
+        let (branch, options) = if by_request {
+            let branch = request_branch(&proposal.name, base);
+            let options = vec![
+                "merge_request.create".to_owned(),
+                format!("merge_request.target={}", self.goal.branch),
+                format!("merge_request.title={subject}"),
+                "merge_request.remove_source_branch".to_owned(),
+            ];
+            (branch, options)
+        } else {
+            (self.goal.branch.to_owned(), Vec::new())
+        };
+        let mut pushed = remote.push(commit, &branch, &options, deadline);
+        if by_request
+            && let Err(error) = &pushed
+            && error.trouble == Trouble::NoPushOptions
+        {
+            // The branch is pushed all the same; whoever opens the request says the rest.
+            pushed = remote.push(commit, &branch, &[], deadline);
+        }
+        match pushed {
+            Ok(pushed @ Pushed::Landed { .. }) => {
+                let link = pushed.link().map(str::to_owned);
+                if by_request {
+                    let subject = format!("pushed `{branch}`: {subject}");
+                    self.notes.push(match &link {
+                        Some(_) => subject,
+                        None => format!("{subject}; open a merge request to `{}` from it", self.goal.branch),
+                    });
+                }
+                Ok(Some(link))
+            }
+            Ok(Pushed::Race { .. }) => Ok(None),
+            Err(error) => {
+                // A connection that broke may have done its work before.
+                let is_unclear = matches!(error.trouble, Trouble::Unreachable | Trouble::Server | Trouble::Other);
+                let arrived = is_unclear && remote.fetch(&branch, &Fetch::default()).is_ok_and(|tip| tip == commit);
+                if arrived { Ok(Some(None)) } else { Err(of_remote(&error)) }
+            }
+        }
+    }
+
+    /// Moves the local branch, index and work tree; `false` where somebody else was faster.
+    fn move_branch<T>(
+        &mut self,
+        tip: Option<&str>,
+        commit: &str,
+        proposal: &Proposal<T>,
+        by: &Identities,
+    ) -> Result<bool, Refusal> {
+        let subject = proposal.message.lines().next().unwrap_or_default();
+        let reflog = format!("gitopsctl: {subject}");
+        let branch = self.reference();
+        let files = self.files(proposal)?;
+        let landing =
+            Landing { branch: &branch, old: tip, new: commit, files, reflog: &reflog, by: Some(&by.committer) };
+        match self.goal.store.land(&landing).map_err(|error| of_git(&error))? {
+            Moved::Moved => Ok(false),
+            Moved::Done(left) => {
+                for file in left {
+                    self.notes.push(format!("`{}` in the work tree was left as it is: {}", file.path, file.why));
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    /// Lets the local branch follow what is on the server. What hinders it is a note: the release is out.
+    fn bring_home<T>(&mut self, tip: Option<&str>, commit: &str, proposal: &Proposal<T>, by: &Identities) {
+        match self.move_branch(tip, commit, proposal, by) {
+            Ok(true) => {}
+            Ok(false) => self.notes.push(format!("your `{}` moved meanwhile: `git pull`", self.goal.branch)),
+            Err(refusal) => {
+                let why = &refusal.diagnostic.message;
+                self.notes.push(format!("your `{}` did not follow: {why}; `git pull`", self.goal.branch));
+            }
+        }
+    }
+
+    /// What becomes of the files of the work tree, whose line endings may be others than those of the commit.
+    fn files<T>(&self, proposal: &Proposal<T>) -> Result<Vec<LandedFile>, Refusal> {
+        let Some(top) = self.goal.store.top().filter(|_| self.shows_branch()) else { return Ok(Vec::new()) };
+        proposal
+            .files
+            .iter()
+            .map(|(path, before, after)| {
+                let tree = crate::tree::Tree::directory(top);
+                let shown = tree.read(path).map_err(|error| {
+                    Refusal::new(Class::Environment, &codes::DIRTY, format!("`{path}` cannot be read: {error}"))
+                })?;
+                let Some(shown) = shown else {
+                    return Ok(LandedFile { path: path.clone(), before: None, after: None });
+                };
+                let becomes = if shown == before.as_bytes() {
+                    Some(after.clone())
+                } else if shown == carriage(before).as_bytes() {
+                    Some(carriage(after))
+                } else {
+                    None
+                };
+                let Some(becomes) = becomes else {
+                    let message = format!("`{path}` is shown by a filter of Git as something else than it is committed");
+                    return Err(Refusal::new(Class::Environment, &codes::DIRTY, message));
+                };
+                Ok(LandedFile { path: path.clone(), before: Some(shown), after: Some(becomes.into_bytes()) })
+            })
+            .collect()
+    }
+
+    /// Waits before the next attempt, each process for another time.
+    fn rest(&self, attempt: u32) -> Result<(), Refusal> {
+        let gave_up = |why: String| {
+            let (class, code) = match self.goal.remote {
+                Some(_) => (Class::Environment, &codes::RACE),
+                None => (Class::Environment, &codes::MOVED),
+            };
+            Refusal::new(class, code, why).help("run it again: nothing was released")
+        };
+        if attempt >= self.goal.attempts {
+            return Err(gave_up(format!("others were faster {attempt} times")));
+        }
+        // Nobody waits for a network where the race is one for a file.
+        let wait = pause(attempt, random()) / if self.goal.remote.is_some() { 1 } else { 25 };
+        if let Some(deadline) = self.goal.deadline
+            && Instant::now() + wait >= deadline
+        {
+            let message = format!("the time is over, after {attempt} attempts in which others were faster");
+            return Err(Refusal::new(Class::Environment, &codes::DEADLINE, message)
+                .help("run it again: nothing was released"));
+        }
+        std::thread::sleep(wait.max(Duration::from_millis(1)));
+        Ok(())
+    }
+
+    fn landed<T>(
+        self,
+        proposal: Proposal<T>,
+        commit: Option<String>,
+        attempts: u32,
+        is_pushed: bool,
+        link: Option<String>,
+    ) -> Landed<T> {
+        Landed {
+            report: proposal.report,
+            message: proposal.message,
+            commit,
+            branch: self.goal.branch.to_owned(),
+            attempts,
+            is_pushed,
+            link,
+            notes: self.notes,
+        }
+    }
+}
+
+fn carriage(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\n', "\r\n")
+}
+
+/// The branch of a merge request: the same for the same release at the same base.
+fn request_branch(name: &str, base: &str) -> String {
+    let word = |char: char| if char.is_ascii_alphanumeric() || "-_".contains(char) { char } else { '-' };
+    let mut dotted: String = name.chars().map(|char| if char == '.' { char } else { word(char) }).collect();
+    while dotted.contains("..") {
+        dotted = dotted.replace("..", ".");
+    }
+    let short = crate::release::abbreviated(base);
+    format!("release/{}-{short}", dotted.trim_matches(['.', '-']))
+}
+
+/// What the local repository refused.
+pub fn of_git(error: &GitError) -> Refusal {
+    let (class, code) = match error {
+        GitError::NoRepository(_) | GitError::NoRevision(_) | GitError::BadIdentity(_) => (Class::Usage, &codes::GIT),
+        GitError::BadBranch(_) => (Class::Usage, &codes::BRANCH),
+        GitError::NoIdentity { .. } => (Class::Environment, &codes::NO_IDENTITY),
+        GitError::NotSigned { .. } => (Class::Environment, &codes::SIGNING),
+        GitError::Locked { .. } => (Class::Environment, &codes::LOCKED),
+        GitError::NotWritten { .. } => (Class::Environment, &codes::NOT_WRITTEN),
+        GitError::Link { .. } | GitError::NotAFile { .. } | GitError::Changed { .. } => {
+            (Class::Environment, &codes::DIRTY)
+        }
+        _ => (Class::Environment, &codes::GIT),
+    };
+    let refusal = Refusal::new(class, code, error.to_string());
+    match error {
+        GitError::NoIdentity { .. } => refusal
+            .help("`git config user.name NAME` and `git config user.email MAIL`, or --author \"NAME <MAIL>\"")
+            .help("in CI: GIT_AUTHOR_NAME, GIT_AUTHOR_EMAIL, GIT_COMMITTER_NAME, GIT_COMMITTER_EMAIL"),
+        _ => refusal,
+    }
+}
+
+/// What the server refused.
+pub fn of_remote(error: &RemoteError) -> Refusal {
+    let (code, help) = match error.trouble {
+        Trouble::Hook | Trouble::OwnHook | Trouble::Refused => (&codes::HOOK, None),
+        Trouble::Protected => (&codes::PROTECTED, Some("release by merge request: --merge-request")),
+        Trouble::Credentials => (&codes::CREDENTIALS, None),
+        Trouble::HostKey => (&codes::HOST_KEY, None),
+        Trouble::Unreachable | Trouble::Server => (&codes::UNREACHABLE, None),
+        Trouble::NoRepository | Trouble::NoRemote | Trouble::Address => (&codes::NO_REMOTE, None),
+        Trouble::NoBranch | Trouble::Name => (&codes::BRANCH, None),
+        Trouble::Shallow => (&codes::SHALLOW, Some("`git fetch --unshallow`")),
+        Trouble::Deadline => (&codes::DEADLINE, None),
+        Trouble::ReadOnly | Trouble::DiskFull => (&codes::NOT_WRITTEN, None),
+        _ => (&codes::GIT, None),
+    };
+    let class = match error.trouble {
+        Trouble::Address | Trouble::Name | Trouble::NoRemote => Class::Usage,
+        _ => Class::Environment,
+    };
+    let refusal = Refusal::new(class, code, error.to_string());
+    match help {
+        Some(help) => refusal.help(help),
+        None => refusal,
+    }
+}
