@@ -65,7 +65,7 @@ impl Place {
         let revision = Revision::open(&start, name).map_err(|error| match error {
             GitError::NoRepository(_) | GitError::NoRevision(_) => Failure::told(Exit::Usage, error.to_string()),
             GitError::NotYours(_) => Failure::told(Exit::Environment, error.to_string()),
-            GitError::Git(_) => Failure::told(Exit::Environment, format!("Git cannot be read: {error}")),
+            _ => Failure::told(Exit::Environment, format!("Git cannot be read: {error}")),
         })?;
         let top = revision.top.as_ref().and_then(|top| top.canonicalize().ok());
         let outside = || {

@@ -5,21 +5,41 @@
 //! manifests.
 
 mod answer;
+mod command;
+mod commit;
+mod error;
+mod home;
+mod identity;
+mod journal;
+mod land;
+mod missing;
 mod pause;
 mod remote;
 mod revision;
+mod state;
+mod store;
 mod url;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, Repository};
+use git2::Repository;
 
 pub use answer::{RemoteError, Trouble};
+pub use commit::Sign;
+pub use error::{Cause, GitError};
+pub use identity::{Identities, Identity};
+pub use journal::{Outcome, Recovered};
+pub use land::{Landed, LandedFile, Landing, Unfinished};
 pub use pause::{pause, random};
 pub use remote::{Fetch, History, Pushed, Remote};
 pub use revision::Revision;
+pub use state::TargetState;
+pub use store::{Head, Store};
 pub use url::is_branch_name;
+
+use command::printed;
+use home::Home;
 
 /// What a repository says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,23 +70,6 @@ pub fn top(directory: &Path) -> Option<&Path> {
     directory.ancestors().find(|folder| folder.join(".git").exists())
 }
 
-/// What Git answered instead of what was asked of it.
-#[derive(Debug, thiserror::Error)]
-pub enum GitError {
-    /// The directory belongs to no repository.
-    #[error("`{}` is in no Git repository", .0.display())]
-    NoRepository(PathBuf),
-    /// The repository belongs to another user, and Git does not read it then.
-    #[error("the repository around `{}` belongs to another user: `git config --global --add safe.directory …` allows it", .0.display())]
-    NotYours(PathBuf),
-    /// No commit has that name.
-    #[error("the repository has no revision `{0}`")]
-    NoRevision(String),
-    /// Anything else, in libgit2's words.
-    #[error("{}", .0.message())]
-    Git(#[from] git2::Error),
-}
-
 /// What a name in a directory stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -89,32 +92,29 @@ pub struct Changes {
     pub paths: BTreeSet<String>,
 }
 
-fn discover(directory: &Path) -> Result<Repository, GitError> {
-    Repository::discover(directory).map_err(|error| match error.code() {
-        ErrorCode::NotFound => GitError::NoRepository(directory.to_owned()),
-        ErrorCode::Owner => GitError::NotYours(directory.to_owned()),
-        _ => GitError::Git(error),
-    })
-}
-
-fn commit<'r>(repository: &'r Repository, name: &str) -> Result<git2::Commit<'r>, GitError> {
-    let no_revision = |_| GitError::NoRevision(name.to_owned());
-    repository.revparse_single(name).map_err(no_revision)?.peel_to_commit().map_err(no_revision)
-}
-
 /// What changed between the merge base of a revision with another, and that other: the work tree with its untracked files
 /// where `until` is `None`, which is based on HEAD.
 pub fn changes(directory: &Path, since: &str, until: Option<&str>) -> Result<Changes, GitError> {
-    let repository = discover(directory)?;
-    let since = commit(&repository, since)?;
-    let head = commit(&repository, until.unwrap_or("HEAD"))?;
+    let (home, repository) = Home::find(directory)?;
+    let commit = |name: &str| {
+        let found = home.resolve(&repository, name)?;
+        found.ok_or_else(|| GitError::NoRevision(name.to_owned()))
+    };
+    let since = commit(since)?;
+    let head = commit(until.unwrap_or("HEAD"))?;
     // Histories without a common commit, as in a shallow clone, are compared as they are.
-    let base = repository.merge_base(since.id(), head.id()).unwrap_or(since.id());
+    let base = repository.merge_base(since, head).unwrap_or(since);
+    if home.is_foreign && until.is_none() {
+        return changes_of_foreign(&home, base.to_string());
+    }
     let old = repository.find_commit(base)?.tree()?;
     let mut options = git2::DiffOptions::new();
     options.include_untracked(true).recurse_untracked_dirs(true).include_typechange(true);
     let diff = match until {
-        Some(_) => repository.diff_tree_to_tree(Some(&old), Some(&head.tree()?), Some(&mut options))?,
+        Some(_) => {
+            let new = repository.find_commit(head)?.tree()?;
+            repository.diff_tree_to_tree(Some(&old), Some(&new), Some(&mut options))?
+        }
         None => repository.diff_tree_to_workdir_with_index(Some(&old), Some(&mut options))?,
     };
     let sides = diff.deltas().flat_map(|delta| {
@@ -125,12 +125,29 @@ pub fn changes(directory: &Path, since: &str, until: Option<&str>) -> Result<Cha
     Ok(Changes { base: base.to_string(), paths })
 }
 
+/// The same where libgit2 knows no work tree.
+fn changes_of_foreign(home: &Home, base: String) -> Result<Changes, GitError> {
+    let differing = ["diff-index", "--name-only", "-z", "--no-renames", &base, "--"];
+    let untracked = ["ls-files", "-z", "--others", "--exclude-standard", "--full-name"];
+    let mut paths = BTreeSet::new();
+    for arguments in [&differing[..], &untracked[..]] {
+        let bytes = printed(home.git.read(arguments, b"")?, arguments[0], "")?;
+        let names = bytes.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+        paths.extend(names.filter_map(|name| std::str::from_utf8(name).ok().map(str::to_owned)));
+    }
+    Ok(Changes { base, paths })
+}
+
 /// The branch that merge requests go to, by its usual names; `None` where there is none of them.
 pub fn default_branch(directory: &Path) -> Option<String> {
-    let repository = discover(directory).ok()?;
+    let (home, repository) = Home::find(directory).ok()?;
+    let known = ["refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master"];
+    if home.is_foreign {
+        let mut names = std::iter::once("refs/remotes/origin/HEAD").chain(known);
+        return names.find(|name| home.resolve(&repository, name).is_ok_and(|it| it.is_some())).map(str::to_owned);
+    }
     let head = repository.find_reference("refs/remotes/origin/HEAD").ok();
     let named = head.and_then(|head| head.symbolic_target().ok().flatten().map(str::to_owned));
-    let known = ["refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master"];
     let mut names = named.into_iter().chain(known.into_iter().map(str::to_owned));
     names.find(|name| repository.find_reference(name).is_ok())
 }

@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use crate::git::{
-    Fetch, GitError, Head, History, Identities, Landed as Moved, LandedFile, Landing, Outcome, Pushed, Remote, RemoteError,
-    Sign, Store, TargetState, Trouble, pause, random,
+    Fetch, GitError, Head, History, Identities, Landed as Moved, LandedFile, Landing, Outcome, Pushed, Remote,
+    RemoteError, Sign, Store, TargetState, Trouble, pause, random,
 };
 use crate::release::{Class, Refusal, codes};
 
@@ -317,7 +317,8 @@ impl Work<'_> {
                     None
                 };
                 let Some(becomes) = becomes else {
-                    let message = format!("`{path}` is shown by a filter of Git as something else than it is committed");
+                    let message =
+                        format!("`{path}` is shown by a filter of Git as something else than it is committed");
                     return Err(Refusal::new(Class::Environment, &codes::DIRTY, message));
                 };
                 Ok(LandedFile { path: path.clone(), before: Some(shown), after: Some(becomes.into_bytes()) })
@@ -343,8 +344,9 @@ impl Work<'_> {
             && Instant::now() + wait >= deadline
         {
             let message = format!("the time is over, after {attempt} attempts in which others were faster");
-            return Err(Refusal::new(Class::Environment, &codes::DEADLINE, message)
-                .help("run it again: nothing was released"));
+            return Err(
+                Refusal::new(Class::Environment, &codes::DEADLINE, message).help("run it again: nothing was released")
+            );
         }
         std::thread::sleep(wait.max(Duration::from_millis(1)));
         Ok(())

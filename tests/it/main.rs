@@ -6,6 +6,7 @@ mod compat;
 mod docs;
 mod errors;
 mod fuzz;
+mod git_store;
 mod golden;
 mod init;
 mod integrations;
