@@ -5,9 +5,13 @@ use std::path::Path;
 use clap::Args;
 
 use crate::cli::Exit;
-use crate::cli::release::{EXIT_CODES, Landing, Where, told};
+use crate::cli::release::{EXIT_CODES, Ground, Landing, Proposed, Where, told};
 use crate::cli::terminal::{Failure, Terminal};
-use crate::release::{Circumstances, Class, Guard, Refusal, Request, SourceCommit, Version, Wish, codes};
+use crate::pipeline::release;
+use crate::release::{
+    Circumstances, Class, Guard, Plan, Refusal, Request, Ruling, SourceCommit, Step, Version, Wish, codes,
+};
+use crate::source::SourceMap;
 
 /// Release versions of services: one commit that changes their tags, and pushes it
 ///
@@ -26,7 +30,7 @@ pub(super) struct Bump {
     #[arg(long = "image", value_name = "NAME")]
     images: Vec<String>,
     /// Only edit the file in the work tree
-    #[arg(long, exclusive = false)]
+    #[arg(long, conflicts_with_all = ["push", "repo", "merge_request", "branch"])]
     no_commit: bool,
     /// The version that must run until then, or nothing is done
     #[arg(long, value_name = "TAG")]
@@ -126,11 +130,18 @@ impl Bump {
             Err(refusal) => return told(&refusal, None, self.landing.format, terminal),
         };
         let source_repo = self.source.source_repo.as_ref().map(|path| directory.join(path));
+        let scope = request.scope.clone();
+        let propose = |ground: &Ground<'_>, sources: &mut SourceMap| {
+            let freezes = ground.settings.freezes.clone();
+            let request = Request { scope: ground.scope.clone(), freezes, ..request.clone() };
+            let plan = release::plan(ground.place, ground.settings, ground.book, &request, ground.past, sources)?;
+            let message = message(&plan, circumstances.clone());
+            Ok(Proposed { plan, message })
+        };
         if self.no_commit {
-            return self.landing.edit(directory, &request, source_repo.as_deref(), terminal);
+            return self.landing.edit(directory, &scope, &propose, terminal);
         }
-        let _ = circumstances;
-        self.landing.edit(directory, &request, source_repo.as_deref(), terminal)
+        self.landing.release(directory, &scope, source_repo.as_deref(), &propose, terminal)
     }
 
     fn request(&self) -> Result<(Request, Circumstances), Refusal> {
@@ -159,6 +170,17 @@ impl Bump {
 
 fn version(text: &str) -> Result<Version, Refusal> {
     Version::parse(text).map_err(|why| Refusal::new(Class::Usage, &codes::BAD_VERSION, why))
+}
+
+/// The message of a plan's commit, with the guards that it overrules.
+pub(super) fn message(plan: &Plan, circumstances: Circumstances) -> String {
+    let steps: Vec<Step> = plan.planned.steps.iter().map(|(step, _)| step.clone()).collect();
+    let is_overruled = |guard: &&Guard| {
+        plan.verdicts.iter().any(|verdict| verdict.guard == **guard && matches!(verdict.ruling, Ruling::Overruled(_)))
+    };
+    let overruled: Vec<_> = Guard::ALL.iter().filter(is_overruled).map(|guard| guard.name()).collect();
+    let reason = circumstances.reason.filter(|_| !overruled.is_empty());
+    crate::release::message(&steps, &Circumstances { overruled, reason, ..circumstances })
 }
 
 /// `SERVICE TAG`, `SERVICE=TAG …`, or the one followed by the other.

@@ -1,6 +1,7 @@
 //! What `bump`, `promote` and `rollback` share: where a release goes, and how it is told.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -9,13 +10,17 @@ use crate::cli::place::{Place, inside};
 use crate::cli::render::diff;
 use crate::cli::terminal::{Failure, Terminal};
 use crate::cli::{Exit, Format, policies};
+use crate::git::{self, Remote, RemoteError, Store};
 use crate::kustomize::Options;
 use crate::pipeline::gather;
-use crate::pipeline::release::{self, Settings};
-use crate::release::{Class, Known, Past, Plan, Refusal, Rejected, Request, Ruling, Scope, Step, codes};
+use crate::pipeline::land::{self, Goal, Landed, Proposal};
+use crate::pipeline::past::Chronicle;
+use crate::pipeline::release::Settings;
+use crate::policy::Policybook;
+use crate::release::{Class, Known, Past, Plan, Refusal, Rejected, Ruling, Scope, Step, codes, short};
 use crate::report;
 use crate::source::SourceMap;
-use crate::tree::{self, Change, join, normal};
+use crate::tree::{self, Change, Scratch, Tree, join, normal};
 
 /// The exit codes of releases, as `--help` shows them.
 pub(super) const EXIT_CODES: &str = "Exit codes: 0 released, or nothing to do · 2 usage, or an ambiguous service or \
@@ -64,57 +69,77 @@ pub(super) fn located(scope: &Scope, directory: &Path, home: Option<&Path>) -> R
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Commit and push")]
 pub(super) struct Landing {
-    /// How to print
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub(super) format: Format,
+    /// Push; where others were faster, work it out again at the new tip
+    #[arg(long)]
+    push: bool,
+    /// Push to this repository, without a checkout
+    #[arg(long, value_name = "URL", conflicts_with = "remote")]
+    repo: Option<String>,
+    /// The remote to push to; default: that of the branch, else `origin`
+    #[arg(long, value_name = "NAME", requires = "push")]
+    remote: Option<String>,
+    /// The branch; default: the one that is checked out, and with --repo the server's own
+    #[arg(long, value_name = "NAME")]
+    branch: Option<String>,
+    /// Push a branch of its own and have a merge request opened
+    #[arg(long)]
+    merge_request: bool,
+    /// Author of the commit, `Name <mail>`; default: as Git knows it
+    #[arg(long, value_name = "AUTHOR")]
+    author: Option<String>,
+    /// How often to try where others are faster
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    attempts: u32,
+    /// How many seconds it may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    deadline: u64,
     /// Only show what would change
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(super) format: Format,
 }
+
+/// The files of a commit, or of the work tree, on which a release is worked out.
+pub(super) struct Ground<'a> {
+    pub(super) place: &'a gather::Place<'a>,
+    pub(super) settings: &'a Settings,
+    pub(super) book: &'a Policybook,
+    /// The scope of the command line in this tree.
+    pub(super) scope: Scope,
+    pub(super) past: &'a dyn Past,
+    /// Where the commits are, and the one that this is; `None` where there is none.
+    pub(super) at: Option<(&'a Store, &'a str)>,
+}
+
+/// What a release is to do, and what its commit is to say.
+pub(super) struct Proposed {
+    pub(super) plan: Plan,
+    pub(super) message: String,
+}
+
+/// Works out a release on some ground.
+pub(super) type Propose<'a> = &'a dyn Fn(&Ground<'_>, &mut SourceMap) -> Result<Proposed, Refusal>;
 
 impl Landing {
     /// Edits the file in the work tree and makes no commit.
     pub(super) fn edit(
         &self,
         directory: &Path,
-        request: &Request,
-        source_repo: Option<&Path>,
+        scope: &Scope,
+        propose: Propose<'_>,
         terminal: &mut Terminal,
     ) -> Result<Exit, Failure> {
-        let _ = source_repo;
         let place = Place::of(directory, Path::new("."), None)?.at_top(None);
-        let home = place.home();
         let mut sources = SourceMap::default();
-        let on = gather::Place {
-            tree: &place.tree,
-            repository: &place.repository,
-            home: &home,
-            options: Options { release: super::build::release(&place, None)?, ..Options::default() },
-            origin: None,
-            settings: None,
-        };
-        let (book, _) = policies::book(&home)?;
-        let planned = (|| {
-            let settings = Settings::load(&on, &mut sources)?;
-            let scope = located(&request.scope, directory, home.root())?;
-            let freezes = settings.freezes.clone();
-            let request = Request { scope, freezes, ..request.clone() };
-            release::plan(&on, &settings, &book, &request, &NoPast, &mut sources)
-        })();
-        let plan = match planned {
-            Ok(plan) => plan,
+        let home = place.home();
+        let proposed = on(&place, &home, scope, directory, None, &NoPast, None, propose, &mut sources);
+        let proposed = match proposed {
+            Ok((proposed, _)) => proposed,
             Err(refusal) => return told(&refusal, Some(&sources), self.format, terminal),
         };
-        let changes: Vec<Change> = plan
-            .planned
-            .edits
-            .iter()
-            .map(|edit| Change {
-                path: edit.path.clone(),
-                before: Some(edit.before.clone()),
-                after: Some(edit.after.clone()),
-            })
-            .collect();
+        let changes: Vec<Change> = proposed.plan.planned.edits.iter().map(change).collect();
         if !self.dry_run {
             let root = home.root().unwrap_or(Path::new("."));
             if let Err(error) = tree::write(root, &changes) {
@@ -122,10 +147,215 @@ impl Landing {
                 return told(&refusal, None, self.format, terminal);
             }
         }
-        let done = Done { plan: &plan, commit: None, branch: None, dry_run: self.dry_run };
-        done.tell(self.format, terminal)?;
+        let done = Landed {
+            report: proposed.plan,
+            message: proposed.message,
+            commit: None,
+            branch: String::new(),
+            attempts: 1,
+            is_pushed: false,
+            link: None,
+            notes: Vec::new(),
+        };
+        tell(&done, None, self.dry_run, self.format, terminal)?;
         Ok(Exit::Fine)
     }
+
+    /// Makes a commit on the branch, and pushes it where that is asked for.
+    pub(super) fn release(
+        &self,
+        directory: &Path,
+        scope: &Scope,
+        source_repo: Option<&Path>,
+        propose: Propose<'_>,
+        terminal: &mut Terminal,
+    ) -> Result<Exit, Failure> {
+        let mut sources = SourceMap::default();
+        match self.landed(directory, scope, source_repo, propose, &mut sources) {
+            Ok((landed, remote)) => {
+                tell(&landed, remote.as_deref(), self.dry_run, self.format, terminal)?;
+                Ok(Exit::Fine)
+            }
+            Err(refusal) => told(&refusal, Some(&sources), self.format, terminal),
+        }
+    }
+
+    fn landed(
+        &self,
+        directory: &Path,
+        scope: &Scope,
+        source_repo: Option<&Path>,
+        propose: Propose<'_>,
+        sources: &mut SourceMap,
+    ) -> Result<(Landed<Plan>, Option<String>), Refusal> {
+        let deadline = Some(Instant::now() + Duration::from_secs(self.deadline));
+        if let Some(branch) = self.branch.as_ref().filter(|branch| !git::is_branch_name(branch)) {
+            let message = format!("`{}` is no name of a branch", branch.escape_debug());
+            return Err(Refusal::new(Class::Usage, &codes::BRANCH, message));
+        }
+        let scratch = self.repo.as_ref().map(|_| Scratch::new()).transpose().map_err(|error| {
+            let message = format!("no temporary directory can be made: {error}");
+            Refusal::new(Class::Environment, &codes::NOT_WRITTEN, message)
+        })?;
+        let to_server = |error: RemoteError| land::of_remote(&error);
+        let mut remote = match (&self.repo, &scratch) {
+            (Some(url), Some(scratch)) => {
+                Some((Remote::temporary(scratch.path(), &as_url(directory, url)).map_err(to_server)?, None))
+            }
+            _ => None,
+        };
+        let store =
+            Store::open(scratch.as_ref().map_or(directory, Scratch::path)).map_err(|error| land::of_git(&error))?;
+        let branch = match (&self.branch, &remote) {
+            (Some(branch), _) => branch.clone(),
+            (None, Some((remote, _))) => remote.default_branch(deadline).map_err(to_server)?.ok_or_else(|| {
+                Refusal::new(Class::Usage, &codes::BRANCH, "the server does not say which branch is its own")
+                    .help("name one with --branch")
+            })?,
+            (None, None) => head_branch(&store)?,
+        };
+        if (self.push || self.merge_request) && remote.is_none() {
+            let name = self.remote.clone().or_else(|| Remote::default_for(directory, &branch)).ok_or_else(|| {
+                Refusal::new(Class::Environment, &codes::NO_REMOTE, "the repository has no remote to push to")
+                    .help("name one with --remote, or the repository with --repo")
+            })?;
+            remote = Some((Remote::of(directory, &name).map_err(to_server)?, Some(name)));
+        }
+        let goal = Goal {
+            store: &store,
+            remote: remote.as_ref().map(|(remote, _)| remote),
+            remote_name: remote.as_ref().and_then(|(_, name)| name.as_deref()),
+            branch: &branch,
+            merge_request: self.merge_request,
+            author: self.author.as_deref(),
+            attempts: self.attempts,
+            deadline,
+            dry_run: self.dry_run,
+        };
+        let origin = match goal.remote {
+            Some(remote) => Some(remote.url().to_owned()),
+            None => git::facts(directory).and_then(|facts| facts.origin),
+        };
+        let landed =
+            land::land(&goal, &mut |commit| {
+                let place = at_commit(&store, directory, commit)?;
+                let past = Chronicle::new(&goal, commit, source_repo);
+                let home = place.home();
+                // The last attempt alone is told.
+                *sources = SourceMap::default();
+                let at = Some((&store, commit));
+                let (proposed, by_merge_request) =
+                    on(&place, &home, scope, directory, origin.as_deref(), &past, at, propose, sources)?;
+                place.is_whole().map_err(refused)?;
+                let files =
+                    proposed.plan.planned.edits.iter().map(|edit| {
+                        (join(&place.repository, &edit.path), edit.before.to_string(), edit.after.to_string())
+                    });
+                Ok(Proposal {
+                    files: files.collect(),
+                    name: name_of(&proposed.plan),
+                    message: proposed.message,
+                    by_merge_request,
+                    report: proposed.plan,
+                })
+            })?;
+        Ok((landed, goal.remote.map(|remote| remote.url().to_owned())))
+    }
+}
+
+/// A folder of this machine may be named as it is.
+fn as_url(directory: &Path, url: &str) -> String {
+    let path = directory.join(url);
+    match path.canonicalize() {
+        Ok(path) if path.is_dir() && !url.contains("://") => format!("file://{}", path.display()),
+        _ => url.to_owned(),
+    }
+}
+
+/// The branch that is checked out.
+fn head_branch(store: &Store) -> Result<String, Refusal> {
+    let head = store.head().map_err(|error| land::of_git(&error))?;
+    head.branch.ok_or_else(|| {
+        Refusal::new(Class::Environment, &codes::DETACHED, "HEAD is detached: no branch would hold the commit")
+            .help("name the branch with --branch")
+    })
+}
+
+/// The place of the command in a commit.
+fn at_commit(store: &Store, directory: &Path, commit: &str) -> Result<Place, Refusal> {
+    let revision = store.revision(commit).map_err(|error| land::of_git(&error))?;
+    let top = store.top().and_then(|top| top.canonicalize().ok());
+    let here = directory.canonicalize().ok();
+    let below = top.zip(here).and_then(|(top, here)| Some(here.strip_prefix(top).ok()?.to_string_lossy().into_owned()));
+    let directory = below.unwrap_or_default();
+    let place = Place { tree: Tree::revision(revision), directory, repository: String::new(), base: String::new() };
+    Ok(place.at_top(None))
+}
+
+/// Reads the settings of a place, and works a release out there; whether they want a merge request.
+#[allow(clippy::too_many_arguments)] // all that a release looks at
+fn on(
+    place: &Place,
+    home: &Tree,
+    scope: &Scope,
+    directory: &Path,
+    origin: Option<&str>,
+    past: &dyn Past,
+    at: Option<(&Store, &str)>,
+    propose: Propose<'_>,
+    sources: &mut SourceMap,
+) -> Result<(Proposed, bool), Refusal> {
+    let release = super::build::release(place, None).map_err(refused)?;
+    let from = gather::Place {
+        tree: &place.tree,
+        repository: &place.repository,
+        home,
+        options: Options { release, ..Options::default() },
+        origin,
+        settings: None,
+    };
+    let (book, _) = policies::book(home).map_err(refused)?;
+    let settings = Settings::load(&from, sources)?;
+    let top = match (home.root(), at) {
+        (Some(root), _) => Some(root.to_owned()),
+        (None, Some((store, _))) => store.top().map(|top| top.join(&place.repository)),
+        (None, None) => None,
+    };
+    let top = top.map(|top| top.canonicalize().unwrap_or(top));
+    let scope = located(scope, directory, top.as_deref())?;
+    let ground = Ground { place: &from, settings: &settings, book: &book, scope, past, at };
+    let proposed = propose(&ground, sources)?;
+    let steps = proposed.plan.planned.steps.iter();
+    let by_merge_request = steps.into_iter().any(|(step, _)| settings.is_by_merge_request(&step.environment));
+    Ok((proposed, by_merge_request))
+}
+
+/// A failure of another part of the command line.
+fn refused(failure: Failure) -> Refusal {
+    match failure {
+        Failure::Told { exit, message, help } => {
+            let class = match exit {
+                Exit::Usage => Class::Usage,
+                Exit::Environment => Class::Environment,
+                _ => Class::Input,
+            };
+            help.into_iter().fold(Refusal::new(class, &codes::USAGE, message), Refusal::help)
+        }
+        Failure::BrokenPipe => Refusal::new(Class::Environment, &codes::GIT, "the output went away"),
+    }
+}
+
+/// What a branch of its own is called after.
+fn name_of(plan: &Plan) -> String {
+    match plan.planned.steps.as_slice() {
+        [] => String::new(),
+        [(step, _)] => format!("{}-{}", step.service, short(&step.to)),
+        [(first, _), ..] => format!("{}-and-{}-more", first.service, plan.planned.steps.len() - 1),
+    }
+}
+
+fn change(edit: &crate::release::Edit) -> Change {
+    Change { path: edit.path.clone(), before: Some(edit.before.clone()), after: Some(edit.after.clone()) }
 }
 
 /// No history to ask.
@@ -145,82 +375,96 @@ impl Past for NoPast {
     }
 }
 
-/// What was done.
-pub(super) struct Done<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) commit: Option<&'a str>,
-    pub(super) branch: Option<&'a str>,
-    pub(super) dry_run: bool,
+/// Tells what was done.
+fn tell(
+    landed: &Landed<Plan>,
+    remote: Option<&str>,
+    dry_run: bool,
+    format: Format,
+    terminal: &mut Terminal,
+) -> Result<(), Failure> {
+    let plan = &landed.report;
+    for note in landed.notes.iter().chain(&plan.notes) {
+        terminal.say(note);
+    }
+    if format == Format::Json {
+        return terminal.print(&format!("{:#}\n", json(landed, dry_run)));
+    }
+    for verdict in &plan.verdicts {
+        let (what, why) = match &verdict.ruling {
+            Ruling::NotEvaluated(why) => ("not evaluated", why),
+            Ruling::Overruled(why) => ("overruled", why),
+            Ruling::Passed | Ruling::Refused(_) => continue,
+        };
+        terminal.say(&format!("{} ({}): {what}: {why}", verdict.service, verdict.guard.name()));
+    }
+    for unchanged in &plan.unchanged {
+        let (service, place) = (&unchanged.service, &unchanged.environment);
+        terminal.print(&format!("{service} has {} in {place} already\n", unchanged.version))?;
+    }
+    for (step, target) in &plan.planned.steps {
+        let from = step.from.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        let image = step.image.as_ref().map_or_else(String::new, |image| format!(" ({image})"));
+        let (service, to, place, file) = (&step.service, &step.to, &step.environment, &target.folder.file);
+        terminal.print(&format!("{service}{image} in {place}: {from} -> {to}, {file}\n"))?;
+    }
+    if dry_run && !plan.planned.edits.is_empty() {
+        for edit in &plan.planned.edits {
+            terminal.print_diff(&diff(&change(edit)))?;
+        }
+        terminal.print(&format!("\n{}", landed.message))?;
+        return Ok(());
+    }
+    if let Some(commit) = &landed.commit {
+        let commit = crate::release::abbreviated(commit);
+        let attempts = match landed.attempts {
+            1 => String::new(),
+            attempts => format!(", after {attempts} attempts"),
+        };
+        let place = match remote.filter(|_| landed.is_pushed) {
+            Some(remote) => format!("{commit} is on `{}` of {remote}{attempts}\n", landed.branch),
+            None => format!("{commit} is on `{}`{attempts}\n", landed.branch),
+        };
+        terminal.print(&place)?;
+        if let Some(link) = &landed.link {
+            terminal.print(&format!("{link}\n"))?;
+        }
+    }
+    Ok(())
 }
 
-impl Done<'_> {
-    pub(super) fn tell(&self, format: Format, terminal: &mut Terminal) -> Result<(), Failure> {
-        if format == Format::Json {
-            return terminal.print(&format!("{:#}\n", self.json()));
-        }
-        for verdict in &self.plan.verdicts {
-            match &verdict.ruling {
-                Ruling::NotEvaluated(why) => {
-                    terminal.say(&format!("{} ({}): not evaluated: {why}", verdict.service, verdict.guard.name()));
-                }
-                Ruling::Overruled(why) => {
-                    terminal.say(&format!("{} ({}): overruled: {why}", verdict.service, verdict.guard.name()));
-                }
-                Ruling::Passed | Ruling::Refused(_) => {}
-            }
-        }
-        for unchanged in &self.plan.unchanged {
-            let (service, place) = (&unchanged.service, &unchanged.environment);
-            terminal.print(&format!("{service} has {} in {place} already\n", unchanged.version))?;
-        }
-        for (step, target) in &self.plan.planned.steps {
-            let from = step.from.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
-            let verb = if self.dry_run { "would go" } else { "goes" };
-            let (service, place) = (&step.service, &step.environment);
-            terminal
-                .print(&format!("{service} {verb} from {from} to {} in {place} ({})\n", step.to, target.folder.file))?;
-        }
-        if self.dry_run {
-            for edit in &self.plan.planned.edits {
-                let change = Change {
-                    path: edit.path.clone(),
-                    before: Some(edit.before.clone()),
-                    after: Some(edit.after.clone()),
-                };
-                terminal.print_diff(&diff(&change))?;
-            }
-        }
-        if let (Some(commit), Some(branch)) = (self.commit, self.branch) {
-            terminal.print(&format!("committed {} on {branch}\n", crate::release::abbreviated(commit)))?;
-        }
-        Ok(())
-    }
-
-    fn json(&self) -> Value {
-        let steps = self.plan.planned.steps.iter().map(|(step, target)| {
-            json!({
-                "service": step.service, "environment": step.environment, "image": target.image,
-                "file": target.folder.file, "from": step.from.as_ref().map(ToString::to_string),
-                "to": step.to.to_string(),
-            })
-        });
-        let unchanged = self.plan.unchanged.iter().map(|service| {
-            json!({
-                "service": service.service, "environment": service.environment,
-                "version": service.version.to_string(),
-            })
-        });
+fn json(landed: &Landed<Plan>, dry_run: bool) -> Value {
+    let plan = &landed.report;
+    let steps = plan.planned.steps.iter().map(|(step, target)| {
         json!({
-            "version": 1,
-            "released": steps.collect::<Vec<_>>(),
-            "unchanged": unchanged.collect::<Vec<_>>(),
-            "guards": self.plan.verdicts.iter().map(verdict).collect::<Vec<_>>(),
-            "commit": self.commit,
-            "branch": self.branch,
-            "dryRun": self.dry_run,
-            "error": null,
+            "service": step.service, "environment": step.environment, "image": target.image,
+            "file": target.folder.file, "from": step.from.as_ref().map(ToString::to_string),
+            "to": step.to.to_string(),
         })
-    }
+    });
+    let unchanged = plan.unchanged.iter().map(|service| {
+        json!({
+            "service": service.service, "environment": service.environment,
+            "version": service.version.to_string(),
+        })
+    });
+    let diffs = plan.planned.edits.iter().map(|edit| diff(&change(edit)));
+    json!({
+        "version": 1,
+        "released": steps.collect::<Vec<_>>(),
+        "unchanged": unchanged.collect::<Vec<_>>(),
+        "guards": plan.verdicts.iter().map(verdict).collect::<Vec<_>>(),
+        "commit": landed.commit,
+        "branch": Some(&landed.branch).filter(|branch| !branch.is_empty()),
+        "pushed": landed.is_pushed,
+        "attempts": landed.attempts,
+        "link": landed.link,
+        "message": landed.message,
+        "diff": diffs.collect::<String>(),
+        "dryRun": dry_run,
+        "notes": landed.notes.iter().chain(&plan.notes).collect::<Vec<_>>(),
+        "error": null,
+    })
 }
 
 fn verdict(verdict: &crate::release::Verdict) -> Value {
@@ -259,14 +503,9 @@ pub(super) fn told(
         });
         let whole = json!({
             "version": 1, "released": [], "unchanged": [], "guards": [], "commit": null, "branch": null,
-            "error": error,
+            "pushed": false, "error": error,
         });
         terminal.print(&format!("{whole:#}\n"))?;
     }
     Ok(exit)
-}
-
-#[allow(dead_code)]
-fn git_path(place: &Place, path: &str) -> String {
-    join(&place.repository, path)
 }

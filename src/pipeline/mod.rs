@@ -6,6 +6,7 @@ mod deployed;
 pub mod gather;
 pub mod land;
 pub mod lint;
+pub mod past;
 mod plan;
 mod proof;
 pub mod release;

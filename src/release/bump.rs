@@ -81,6 +81,8 @@ pub struct Plan {
     pub unchanged: Vec<Unchanged>,
     /// What the guards say; none of them refuses.
     pub verdicts: Vec<Verdict>,
+    /// What else there is to say.
+    pub notes: Vec<String>,
 }
 
 /// Works out what a bump changes. Refused where a guard refuses that is not overruled: all of them are told.
@@ -122,7 +124,7 @@ pub fn plan(
     let planned = Planned { steps, edits };
     let verdicts = judged(request, &planned, past, prover);
     refuse(&verdicts, &planned)?;
-    Ok(Plan { planned, unchanged, verdicts })
+    Ok(Plan { planned, unchanged, verdicts, notes: Vec::new() })
 }
 
 /// The version that runs of an image without an entry, by what is built.
