@@ -23,8 +23,6 @@ mod url;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use git2::Repository;
-
 pub use answer::{RemoteError, Trouble};
 pub use commit::Sign;
 pub use error::{Cause, GitError};
@@ -54,8 +52,18 @@ pub struct Facts {
 
 /// The repository around a directory; `None` outside of any, or when it has no work tree.
 pub fn facts(directory: &Path) -> Option<Facts> {
-    let repository = Repository::discover(directory).ok()?;
-    let root = repository.workdir()?.to_owned();
+    let (home, repository) = Home::find(directory).ok()?;
+    let root = home.top.clone()?;
+    if home.is_foreign {
+        let said = |arguments: &[&str]| {
+            let bytes = printed(home.git.read(arguments, b"").ok()?, arguments[0], "").ok()?;
+            String::from_utf8(bytes).ok().map(|text| text.trim().to_owned())
+        };
+        let origin = said(&["config", "--get", "remote.origin.url"]).map(|url| without_credentials(&url));
+        let head = said(&["symbolic-ref", "--quiet", "HEAD"]);
+        let branch = head.and_then(|name| name.strip_prefix("refs/heads/").map(str::to_owned));
+        return Some(Facts { root, origin, branch });
+    }
     let origin = repository.find_remote("origin").ok().and_then(|remote| remote.url().ok().map(without_credentials));
     // HEAD of a repository without commits names a branch that does not exist yet.
     let head = repository.find_reference("HEAD").ok();
@@ -172,6 +180,8 @@ pub fn without_credentials(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use git2::Repository;
+
     use super::*;
 
     #[test]

@@ -300,6 +300,8 @@ fn a_partial_clone_fetches_what_is_read_and_takes_a_commit() -> Tested {
                 listed.lines().filter(|line| line.starts_with('?')).count()
             };
             assert!(missing() > 0, "{filter}");
+            let facts = gitopsctl::git::facts(&clone).ok_or("no facts")?;
+            assert_eq!((facts.origin, facts.branch.as_deref()), (Some(url.clone()), Some("main")));
             let tree = Tree::revision(Revision::open(&clone, "main")?);
             assert_eq!(tree.read(FILE)?, Some(OLD.as_bytes().to_vec()), "{filter} {extension}");
             assert_eq!(tree.files("apps"), ["apps/base.yaml", FILE, "apps/order/other.yaml"]);
@@ -546,6 +548,12 @@ fn a_commit_signed_by_ssh_is_one_that_git_verifies() -> Tested {
     git(top, &["verify-commit", &step.commit]);
     assert!(store.land(&landing("refs/heads/main", &step, Some(OLD), Some(NEW))).is_ok());
     is_sound(top, "");
+    // A key that is not there: the commit is not made without a signature.
+    git(top, &["config", "user.signingkey", "/nowhere/key"]);
+    let refused = store.write_commit(&step.parent, &files, "m", &by, Sign::Config);
+    assert!(matches!(refused, Err(GitError::NotSigned { .. })), "{refused:?}");
+    assert!(store.write_commit(&step.parent, &files, "m", &by, Sign::No).is_ok());
+    git(top, &["config", "user.signingkey", &key.to_string_lossy()]);
     // As well where libgit2 does not open the repository, and git has to be handed the tree.
     git(top, &["config", "core.repositoryFormatVersion", "1"]);
     git(top, &["config", "extensions.partialClone", "origin"]);
@@ -554,10 +562,5 @@ fn a_commit_signed_by_ssh_is_one_that_git_verifies() -> Tested {
     let commit = foreign.write_commit(&step.commit, &files, message, &by, Sign::Config)?;
     git(top, &["verify-commit", &commit]);
     assert_eq!(git(top, &["diff", "--name-only", &step.commit, &commit]), FILE);
-    // A key that is not there: the commit is not made without a signature.
-    git(top, &["config", "user.signingkey", "/nowhere/key"]);
-    let refused = store.write_commit(&step.parent, &files, "m", &by, Sign::Config);
-    assert!(matches!(refused, Err(GitError::NotSigned { .. })), "{refused:?}");
-    assert!(store.write_commit(&step.parent, &files, "m", &by, Sign::No).is_ok());
     Ok(())
 }
