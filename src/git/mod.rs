@@ -5,6 +5,7 @@
 //! manifests.
 
 mod revision;
+mod walk;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use git2::{ErrorCode, Repository};
 
 pub use revision::Revision;
+pub use walk::{BlobId, CommitInfo, End, Found, History, Signature, Touch};
 
 /// What a repository says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
