@@ -239,7 +239,8 @@ impl Landing {
         let landed =
             land::land(&goal, &mut |commit| {
                 let place = at_commit(&store, directory, commit)?;
-                let past = Chronicle::new(&goal, commit, source_repo);
+                let from = goal.remote.map(|remote| (remote, branch.as_str()));
+                let past = Chronicle::new(&store, from, commit, &place.repository, source_repo);
                 let home = place.home();
                 // The last attempt alone is told.
                 *sources = SourceMap::default();

@@ -19,6 +19,7 @@ mod revision;
 mod state;
 mod store;
 mod url;
+mod walk;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -30,11 +31,12 @@ pub use identity::{Identities, Identity};
 pub use journal::{Outcome, Recovered};
 pub use land::{Landed, LandedFile, Landing, Unfinished};
 pub use pause::{pause, random};
-pub use remote::{Fetch, History, Pushed, Remote};
+pub use remote::{Fetch, Pushed, Reach, Remote};
 pub use revision::Revision;
 pub use state::TargetState;
 pub use store::{Head, Store};
 pub use url::is_branch_name;
+pub use walk::{BlobId, CommitInfo, End, Found, History, Signature, Touch};
 
 use command::printed;
 use home::Home;
@@ -144,6 +146,14 @@ fn changes_of_foreign(home: &Home, base: String) -> Result<Changes, GitError> {
         paths.extend(names.filter_map(|name| std::str::from_utf8(name).ok().map(str::to_owned)));
     }
     Ok(Changes { base, paths })
+}
+
+/// Whether one commit of a repository comes before another, on any way to it; `None` where either is not there.
+pub fn is_before(directory: &Path, commit: &str, other: &str) -> Option<bool> {
+    let (_, repository) = Home::find(directory).ok()?;
+    let id = |name: &str| Some(repository.revparse_single(name).ok()?.peel_to_commit().ok()?.id());
+    let (own, other) = (id(commit)?, id(other)?);
+    Some(own != other && repository.graph_descendant_of(other, own).ok()?)
 }
 
 /// The branch that merge requests go to, by its usual names; `None` where there is none of them.

@@ -53,7 +53,7 @@ struct Repository {
 
 /// How much history a fetch brings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum History {
+pub enum Reach {
     /// What is missing; a shallow clone stays shallow.
     #[default]
     AsItIs,
@@ -69,7 +69,7 @@ pub enum History {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fetch<'a> {
     /// How much history it brings.
-    pub history: History,
+    pub history: Reach,
     /// Which objects are left out (`blob:none`). Heeded by an empty repository alone: Git would turn another one into a
     /// partial clone.
     pub filter: Option<&'a str>,
@@ -264,10 +264,10 @@ impl Remote {
         let is_shallow =
             || self.ask(&["rev-parse", "--is-shallow-repository"]).is_some_and(|says| says.trim() == "true");
         match options.history {
-            History::AsItIs => None,
-            History::Depth(depth) => (is_shallow() || self.is_empty()).then(|| format!("--depth={}", depth.max(1))),
-            History::Deeper(more) => is_shallow().then(|| format!("--deepen={more}")),
-            History::Whole => is_shallow().then(|| "--unshallow".to_owned()),
+            Reach::AsItIs => None,
+            Reach::Depth(depth) => (is_shallow() || self.is_empty()).then(|| format!("--depth={}", depth.max(1))),
+            Reach::Deeper(more) => is_shallow().then(|| format!("--deepen={more}")),
+            Reach::Whole => is_shallow().then(|| "--unshallow".to_owned()),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::git::command::{Git, printed};
 use crate::git::error::GitError;
 use crate::git::home::Home;
 use crate::git::missing::Missing;
+use crate::git::walk::History;
 use crate::git::{Kind, Revision, kind};
 
 /// A repository, opened for writing: with a work tree, a linked one or none; whole, shallow or partial.
@@ -113,6 +114,11 @@ impl Store {
     pub fn shallow(&self) -> BTreeSet<String> {
         let list = fs::read_to_string(self.home.common_dir.join("shallow")).unwrap_or_default();
         list.lines().map(str::to_owned).collect()
+    }
+
+    /// The history, for walking.
+    pub fn history(&self) -> History<'_> {
+        History::of(&self.repository, &self.home, &self.missing)
     }
 
     /// The files of a commit, by its full hash.

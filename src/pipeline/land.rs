@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::git::{
-    Fetch, GitError, Head, History, Identities, Landed as Moved, LandedFile, Landing, Outcome, Pushed, Remote,
+    Fetch, GitError, Head, Identities, Landed as Moved, LandedFile, Landing, Outcome, Pushed, Reach, Remote,
     RemoteError, Sign, Store, TargetState, Trouble, pause, random,
 };
 use crate::release::{Class, Refusal, codes};
@@ -177,7 +177,7 @@ impl Work<'_> {
                 return Ok((known, tip));
             }
         }
-        let history = if self.goal.remote_name.is_none() { History::Depth(1) } else { History::AsItIs };
+        let history = if self.goal.remote_name.is_none() { Reach::Depth(1) } else { Reach::AsItIs };
         let fetch = Fetch { history, filter: None, deadline: self.goal.deadline };
         let base = remote.fetch(self.goal.branch, &fetch).map_err(|error| of_remote(&error))?;
         Ok((base, tip))

@@ -9,10 +9,13 @@ mod diags;
 mod edit;
 mod entries;
 mod guard;
+mod history;
 mod insert;
 mod message;
+mod pinned;
 mod refusal;
 mod restore;
+mod said;
 mod splice;
 mod target;
 mod verify;
@@ -23,9 +26,14 @@ pub use diags::codes;
 pub use edit::{Edited, Missing, set};
 pub use entries::{Entry, entries};
 pub use guard::{Freeze, Guard, Known, Past, Rejected, Ruling, Verdict, abbreviated};
+pub use history::{
+    Change, Current, Ended, Kind, Limit, Place, Rejection, Rejections, Row, changes, current, rejections, rows,
+};
 pub use message::{Circumstances, SourceCommit, Step, line, message, short, subject, trailers};
+pub use pinned::Release;
 pub use refusal::{Class, Refusal};
 pub use restore::restore;
+pub use said::{Said, Undo, parse_trailers, rejects, reverted, said, undo};
 pub use target::{Folder, Lookup, Scope, Target};
 pub use version::Version;
 

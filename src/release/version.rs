@@ -40,6 +40,15 @@ impl Version {
         self.tag.is_none() && self.digest.is_none()
     }
 
+    /// Whether two name the same release, as far as both say: where one has a tag alone, its digest is not known.
+    pub fn is_same_release(&self, other: &Self) -> bool {
+        let agree = |own: &Option<String>, other: &Option<String>| Some(own.as_ref()? == other.as_ref()?);
+        match (agree(&self.tag, &other.tag), agree(&self.digest, &other.digest)) {
+            (None, None) => false,
+            (tag, digest) => tag.unwrap_or(true) && digest.unwrap_or(true),
+        }
+    }
+
     /// How two versions follow each other by semantic versioning; `None` where either is none of that.
     pub fn semver_order(&self, other: &Self) -> Option<Ordering> {
         let (own, other) = (self.tag.as_deref()?, other.tag.as_deref()?);
@@ -129,6 +138,15 @@ mod tests {
         for wrong in ["", "a b", "-x", ".x", "v1\n", "v1@sha256:0", "@", "v1@md5:0", "a:b", &"a".repeat(129)] {
             assert!(Version::parse(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn the_same_release_is_told_by_what_both_say() {
+        let digest = |letter: &str| format!("sha256:{}", letter.repeat(64));
+        let (tag, both) = (version("v1"), version(&format!("v1@{}", digest("a"))));
+        assert!(tag.is_same_release(&both) && both.is_same_release(&version(&digest("a"))));
+        assert!(!tag.is_same_release(&version("v2")) && !tag.is_same_release(&version(&digest("a"))));
+        assert!(!both.is_same_release(&version(&format!("v1@{}", digest("b")))), "built again");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use gitopsctl::git::{Fetch, History, Pushed, Remote, RemoteError, Trouble};
+use gitopsctl::git::{Fetch, Pushed, Reach, Remote, RemoteError, Trouble};
 
 const TOKEN: &str = "s3cret-t0ken";
 
@@ -211,16 +211,16 @@ fn history_is_deepened_and_never_cut() {
         assert_eq!(remote(clone, "origin").fetch("main", &options), Ok(world.tip()), "{history:?}");
         known(clone)
     };
-    for history in [History::Depth(1), History::Deeper(1), History::Whole, History::AsItIs] {
+    for history in [Reach::Depth(1), Reach::Deeper(1), Reach::Whole, Reach::AsItIs] {
         assert_eq!(fetch(&whole, history), "3", "{history:?}");
     }
-    assert_eq!(fetch(&shallow, History::AsItIs), "1");
-    assert_eq!(fetch(&shallow, History::Deeper(1)), "2");
-    assert_eq!(fetch(&shallow, History::Whole), "3");
+    assert_eq!(fetch(&shallow, Reach::AsItIs), "1");
+    assert_eq!(fetch(&shallow, Reach::Deeper(1)), "2");
+    assert_eq!(fetch(&shallow, Reach::Whole), "3");
     let empty = world.path().join("temporary");
     fs::create_dir(&empty).must("made");
     let temporary = Remote::temporary(&empty, &world.file_url()).must("a repository");
-    let options = Fetch { history: History::Depth(1), ..Fetch::default() };
+    let options = Fetch { history: Reach::Depth(1), ..Fetch::default() };
     let tip = temporary.fetch("main", &options).must("a tip");
     assert_eq!(git(&empty, &["rev-list", "--count", &tip]), "1");
     let commit = commit_on(&empty, &tip, "from nowhere");
