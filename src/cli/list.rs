@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use crate::cli::terminal::{Failure, Terminal};
+use crate::cli::terminal::{Failure, Terminal, columns};
 use crate::cli::{Exit, Format, root_of};
 use crate::pipeline::Workspace;
 use crate::render::{Overview, Templates, overview};
@@ -57,14 +57,5 @@ fn table(services: &[Overview]) -> String {
         row.extend(service.tags.values().map(|tag| tag.clone().unwrap_or_else(|| "-".to_owned())));
         rows.push(row);
     }
-    let columns = rows[0].len();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: Vec<_> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    for row in &rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        text += cells.collect::<Vec<_>>().join("  ").trim_end();
-        text.push('\n');
-    }
-    text
+    columns(&rows)
 }

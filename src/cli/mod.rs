@@ -10,6 +10,7 @@ mod completions;
 mod explain;
 mod gate;
 mod helm;
+mod history;
 mod init;
 mod lint;
 mod list;
@@ -18,8 +19,10 @@ mod new;
 mod place;
 mod policies;
 mod policy;
+mod promote;
 mod release;
 mod render;
+mod rollback;
 mod schema;
 mod terminal;
 mod waves;
@@ -73,6 +76,9 @@ enum Command {
     Policy(policy::Policy),
     Waves(waves::Waves),
     Bump(Box<bump::Bump>),
+    Promote(Box<promote::Promote>),
+    Rollback(Box<rollback::RollbackCommand>),
+    History(history::History),
     Explain(explain::Explain),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -138,6 +144,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Policy(command) => command.run(directory, &mut terminal),
         Command::Waves(command) => command.run(directory, &mut terminal),
         Command::Bump(command) => command.run(directory, &mut terminal),
+        Command::Promote(command) => command.run(directory, &mut terminal),
+        Command::Rollback(command) => command.run(directory, &mut terminal),
+        Command::History(command) => command.run(directory, &mut terminal),
         Command::Explain(command) => command.run(directory, &mut terminal),
         Command::Schema(command) => command.run(&mut terminal),
         Command::Completions(command) => command.run(&mut terminal),

@@ -125,19 +125,27 @@ pub fn land<T>(
             .map_err(|error| of_git(&error))?;
         if let Some(remote) = goal.remote {
             let by_request = goal.merge_request || proposal.by_merge_request;
-            if let Some(pushed) = work.push(remote, &commit, &base, &proposal, by_request)? {
+            if let Push::Arrived { link } = work.push(remote, &commit, &base, &proposal, by_request)? {
                 if !by_request && work.follows(tip.as_deref(), &base) {
                     work.bring_home(tip.as_deref(), &commit, &proposal, &by);
                 } else if !by_request && work.shows_branch() {
                     work.notes.push(format!("your `{}` is another than the server's: `git pull`", goal.branch));
                 }
-                return Ok(work.landed(proposal, Some(commit), attempt, true, pushed));
+                return Ok(work.landed(proposal, Some(commit), attempt, true, link));
             }
         } else if work.move_branch(tip.as_deref(), &commit, &proposal, &by)? {
             return Ok(work.landed(proposal, Some(commit), attempt, false, None));
         }
         work.rest(attempt)?;
     }
+}
+
+/// How a push went.
+enum Push {
+    /// The server has the commit; `link` is where a merge request may be opened.
+    Arrived { link: Option<String> },
+    /// Somebody else was faster.
+    Overtaken,
 }
 
 impl Work<'_> {
@@ -205,7 +213,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Pushes; `None` where somebody else was faster, else where a merge request may be opened.
+    /// Pushes, unless somebody else was faster.
     fn push<T>(
         &mut self,
         remote: &Remote,
@@ -213,7 +221,7 @@ impl Work<'_> {
         base: &str,
         proposal: &Proposal<T>,
         by_request: bool,
-    ) -> Result<Option<Option<String>>, Refusal> {
+    ) -> Result<Push, Refusal> {
         let deadline = self.goal.deadline;
         let subject = proposal.message.lines().next().unwrap_or_default();
         let (branch, options) = if by_request {
@@ -246,14 +254,14 @@ impl Work<'_> {
                         None => format!("{subject}; open a merge request to `{}` from it", self.goal.branch),
                     });
                 }
-                Ok(Some(link))
+                Ok(Push::Arrived { link })
             }
-            Ok(Pushed::Race { .. }) => Ok(None),
+            Ok(Pushed::Race { .. }) => Ok(Push::Overtaken),
             Err(error) => {
                 // A connection that broke may have done its work before.
                 let is_unclear = matches!(error.trouble, Trouble::Unreachable | Trouble::Server | Trouble::Other);
                 let arrived = is_unclear && remote.fetch(&branch, &Fetch::default()).is_ok_and(|tip| tip == commit);
-                if arrived { Ok(Some(None)) } else { Err(of_remote(&error)) }
+                if arrived { Ok(Push::Arrived { link: None }) } else { Err(of_remote(&error)) }
             }
         }
     }

@@ -4,6 +4,7 @@ mod affected;
 pub mod baseline;
 mod deployed;
 pub mod gather;
+mod hindrances;
 pub mod land;
 pub mod lint;
 pub mod past;

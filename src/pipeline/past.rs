@@ -9,7 +9,7 @@ use crate::release::{self, Known, Limit, Past, Place, Rejected, Step, parse_trai
 const FAR: Limit = Limit { changes: 20, commits: 2_000 };
 
 /// How many commits more a shallow clone is given, in turn.
-const DEEPER: [u32; 2] = [200, 2_000];
+const DEEPER: [u32; 3] = [200, 2_000, 20_000];
 
 /// The history of a branch up to a commit, and that of the source.
 #[derive(Debug)]
@@ -33,14 +33,6 @@ impl<'a> Chronicle<'a> {
         source: Option<&'a Path>,
     ) -> Self {
         Self { store, remote, commit, root, source }
-    }
-
-    /// Asks for more of the history, where that can be had; whether there is more now.
-    fn deepen(&self, turn: usize) -> bool {
-        let (Some((remote, branch)), Some(more)) = (self.remote, DEEPER.get(turn)) else { return false };
-        let before = self.store.shallow();
-        let fetch = Fetch { history: Reach::Deeper(*more), ..Fetch::default() };
-        remote.fetch(branch, &fetch).is_ok() && self.store.shallow() != before
     }
 }
 
@@ -102,5 +94,12 @@ impl Past for Chronicle<'_> {
 
     fn is_older(&self, commit: &str, than: &str) -> Option<bool> {
         git::is_before(self.source?, commit, than)
+    }
+
+    fn deepen(&self, turn: usize) -> bool {
+        let (Some((remote, branch)), Some(more)) = (self.remote, DEEPER.get(turn)) else { return false };
+        let before = self.store.shallow();
+        let fetch = Fetch { history: Reach::Deeper(*more), ..Fetch::default() };
+        remote.fetch(branch, &fetch).is_ok() && self.store.shallow() != before
     }
 }

@@ -13,10 +13,11 @@ use crate::kustomize::Session;
 use crate::pipeline::baseline;
 use crate::pipeline::deployed::{self, Deployment};
 use crate::pipeline::gather::{Gathered, Place};
+use crate::pipeline::hindrances;
 use crate::pipeline::lint::{self, Rules};
 use crate::pipeline::plan::{Objects, build_all};
 use crate::policy::{Flags, Policybook};
-use crate::release::{Edit, Fault, Objection, Planned, Prover};
+use crate::release::{Edit, Fault, Objection, Planned, Prover, Target, Version};
 use crate::render::OUTPUT;
 use crate::report::{self, Format};
 use crate::tree::{Tree, join};
@@ -150,10 +151,25 @@ impl Prover for Proving<'_> {
         }
         objections
     }
+
+    fn hindrances(&self, target: &Target) -> Vec<String> {
+        let folder = &target.folder.path;
+        let speaks = |path: &&String| {
+            let text = self.place.home.text(path).ok().flatten();
+            text.filter(|text| text.contains("argoproj.io/") && text.contains(folder.as_str()))
+        };
+        let declaring: Vec<String> =
+            self.declaring.iter().filter_map(|path| speaks(&path)).map(|text| text.to_string()).collect();
+        let mut found = hindrances::updaters(self.place.home, target, &declaring);
+        let gathered = self.gather(&self.place, std::slice::from_ref(folder));
+        let shown = if folder.is_empty() { "." } else { folder };
+        found.extend(hindrances::waiting(&gathered.built_at(shown).unwrap_or_default(), target));
+        found
+    }
 }
 
 /// Whether a build has the new reference of a target, and had it not before.
-fn shows(then: &[&Datum], now: &[&Datum], target: &crate::release::Target, version: &crate::release::Version) -> bool {
+fn shows(then: &[&Datum], now: &[&Datum], target: &Target, version: &Version) -> bool {
     let count = |roots: &[&Datum]| {
         let mut count = 0;
         for root in roots {
@@ -164,7 +180,7 @@ fn shows(then: &[&Datum], now: &[&Datum], target: &crate::release::Target, versi
     count(now) > count(then)
 }
 
-fn is_it(text: &str, target: &crate::release::Target, version: &crate::release::Version) -> bool {
+fn is_it(text: &str, target: &Target, version: &Version) -> bool {
     let image = Image::of(text);
     let name = target.entry.as_ref().and_then(|entry| entry.new_name.as_ref()).unwrap_or(&target.image);
     // A name may be a pattern to Kustomize.

@@ -5,7 +5,9 @@ use crate::diag::Diagnostics;
 use crate::pipeline::gather::Place;
 use crate::pipeline::proof::Proving;
 use crate::policy::Policybook;
-use crate::release::{self, Class, Freeze, Lookup, Past, Plan, Refusal, Request, codes};
+use crate::release::{
+    self, At, Class, Folder, Freeze, Lookup, Past, Plan, Refusal, Request, Rollback, RolledBack, Scope, Target, codes,
+};
 use crate::render::OUTPUT;
 use crate::source::SourceMap;
 
@@ -67,7 +69,9 @@ impl Settings {
     /// Whether releases of an environment are merge requests.
     pub fn is_by_merge_request(&self, environment: &str) -> bool {
         let environments = self.catalog.as_ref().map(|catalog| &catalog.platform.environments);
-        environments.and_then(|environments| environments.get(environment)).is_some_and(|own| own.is_by_merge_request())
+        environments
+            .and_then(|environments| environments.get(environment))
+            .is_some_and(catalog::Environment::is_by_merge_request)
     }
 }
 
@@ -98,4 +102,45 @@ pub fn plan(
     let today = request.now.strftime("%Y-%m-%d").to_string();
     let proving = Proving::new(*place, &services, book, &today);
     release::plan(request, &settings.lookup(place), past, &proving, sources)
+}
+
+/// Works out a rollback.
+pub fn rollback(
+    place: &Place<'_>,
+    settings: &Settings,
+    book: &Policybook,
+    request: &Rollback,
+    at: At<'_>,
+    past: &dyn Past,
+    sources: &mut SourceMap,
+) -> Result<RolledBack, Refusal> {
+    let services = [request.service.clone()];
+    let today = request.now.strftime("%Y-%m-%d").to_string();
+    let proving = Proving::new(*place, &services, book, &today);
+    release::rollback(request, &settings.lookup(place), at, past, &proving, sources)
+}
+
+/// The images that a release of a service is about; of all environments where the scope names none.
+pub fn targets(
+    place: &Place<'_>,
+    settings: &Settings,
+    book: &Policybook,
+    service: &str,
+    scope: &Scope,
+    images: &[String],
+    sources: &mut SourceMap,
+) -> Result<Vec<Target>, Refusal> {
+    let services = [service.to_owned()];
+    let proving = Proving::new(*place, &services, book, "");
+    let lookup = settings.lookup(place);
+    let folders: Vec<Folder> = match scope {
+        Scope::Environment(None) => lookup.all_folders(service)?,
+        scope => lookup.folders(service, scope)?,
+    };
+    let is_image = matches!(scope, Scope::Path(_));
+    let mut targets = Vec::new();
+    for folder in folders {
+        targets.extend(lookup.targets(service, &folder, images, is_image, &proving, sources)?);
+    }
+    Ok(targets)
 }

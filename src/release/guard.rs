@@ -106,6 +106,8 @@ pub trait Past {
     fn rejected(&self, step: &Step, file: &str, image: &str) -> Result<Rejected, String>;
     /// Whether one commit of the source comes before another; `None` where that cannot be told.
     fn is_older(&self, commit: &str, than: &str) -> Option<bool>;
+    /// Asks for more of the history of a shallow clone, each turn for more; whether there is more now.
+    fn deepen(&self, turn: usize) -> bool;
 }
 
 /// Whether the version is older than what runs.
@@ -154,7 +156,7 @@ pub(super) fn older_source(
             Some(false) => Ruling::Passed,
             None => Ruling::NotEvaluated("name the source's repository with --source-repo".to_owned()),
         },
-        (None, None) | (Some(_), None) => {
+        (None | Some(_), None) => {
             Ruling::NotEvaluated("nothing says what the running version was built from".to_owned())
         }
         (None, Some(_)) => Ruling::NotEvaluated("the running version says its source, not its build".to_owned()),

@@ -15,6 +15,7 @@ mod message;
 mod pinned;
 mod refusal;
 mod restore;
+mod rollback;
 mod said;
 mod splice;
 mod target;
@@ -33,6 +34,7 @@ pub use message::{Circumstances, SourceCommit, Step, line, message, short, subje
 pub use pinned::Release;
 pub use refusal::{Class, Refusal};
 pub use restore::restore;
+pub use rollback::{At, Rollback, RolledBack, rollback};
 pub use said::{Said, Undo, parse_trailers, rejects, reverted, said, undo};
 pub use target::{Folder, Lookup, Scope, Target};
 pub use version::Version;
@@ -45,6 +47,9 @@ pub trait Prover {
     fn images(&self, folder: &str) -> Result<Vec<String>, Box<Diagnostic>>;
     /// What the edits make of the folders of these steps; nothing where all is as it should be.
     fn prove(&self, planned: &Planned) -> Vec<Objection>;
+    /// What may undo or hold up a rollback of an image, in sentences: who else writes its tag, a Rollout that pauses,
+    /// migrations.
+    fn hindrances(&self, target: &Target) -> Vec<String>;
 }
 
 /// Why an edit is not proved.

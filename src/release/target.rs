@@ -85,14 +85,27 @@ impl Lookup<'_> {
         match scope {
             Scope::Path(path) => self.named(path).map(|folder| vec![folder]),
             Scope::Environment(environment) => {
-                if !is_label(service) {
-                    let message = format!("`{}` is no name of a service", service.escape_debug());
-                    return Err(usage(&codes::NO_SERVICE, message)
-                        .help("lower-case letters, digits and `-`, at most 63; an image is named with --path"));
-                }
-                self.of_environment(service, environment.as_deref())
+                self.folders_by(service, |found| self.of_environment(service, environment.as_deref(), found))
             }
         }
+    }
+
+    /// The overlays of a service in all environments.
+    pub fn all_folders(&self, service: &str) -> Result<Vec<Folder>, Refusal> {
+        self.folders_by(service, Ok)
+    }
+
+    fn folders_by(
+        &self,
+        service: &str,
+        choose: impl FnOnce(Vec<Folder>) -> Result<Vec<Folder>, Refusal>,
+    ) -> Result<Vec<Folder>, Refusal> {
+        if !is_label(service) {
+            let message = format!("`{}` is no name of a service", service.escape_debug());
+            return Err(usage(&codes::NO_SERVICE, message)
+                .help("lower-case letters, digits and `-`, at most 63; an image is named with --path"));
+        }
+        choose(self.candidates(service)?)
     }
 
     fn named(&self, path: &str) -> Result<Folder, Refusal> {
@@ -111,8 +124,12 @@ impl Lookup<'_> {
         Ok(Folder { path: folder, file, environment, is_own: false })
     }
 
-    fn of_environment(&self, service: &str, environment: Option<&str>) -> Result<Vec<Folder>, Refusal> {
-        let found = self.candidates(service)?;
+    fn of_environment(
+        &self,
+        service: &str,
+        environment: Option<&str>,
+        found: Vec<Folder>,
+    ) -> Result<Vec<Folder>, Refusal> {
         let known: BTreeSet<&str> = found.iter().filter_map(|folder| folder.environment.as_deref()).collect();
         let wanted = match environment.or(self.default_environment) {
             Some(name) => Some(name),
@@ -210,7 +227,7 @@ impl Lookup<'_> {
             return Ok(None);
         };
         let overlays = format!("{rendered}/apps/{service}/overlays");
-        let environments = self.home.list(&overlays).into_iter().filter(|entry| entry.is_directory());
+        let environments = self.home.list(&overlays).into_iter().filter(crate::tree::Entry::is_directory);
         let found: Vec<Folder> = environments
             .filter_map(|entry| {
                 let path = join(&overlays, &entry.name);
