@@ -8,6 +8,7 @@ pub(crate) mod diags;
 mod load;
 mod platform;
 mod policies;
+mod release;
 mod schema;
 mod service;
 
@@ -16,10 +17,11 @@ pub use diags::codes;
 pub(crate) use diags::formats::is_git_url;
 pub use load::{Setting, kustomize_version, load, load_some, service_names};
 pub use platform::{
-    Backup, Bounds, Cluster, Dapr, Databases, Domain, Elasticsearch, Engine, Environment, Flags, Freeze, Legacy,
-    Platform, Redis, Resources, Secrets, Store, Waves,
+    Backup, Bounds, Cluster, Dapr, Databases, Domain, Elasticsearch, Engine, Environment, Flags, Legacy, Platform,
+    Redis, Resources, Secrets, Store, Waves,
 };
 pub use policies::{Excuse, Policies, Suppression};
+pub use release::Freeze;
 pub use schema::{PLATFORM_SCHEMA, SERVICE_SCHEMA, judge};
 pub use service::{
     Consumed, Egress, Extra, Ingress, Lifetime, Ports, Probe, Secret, Service, ServiceStore, Variation, Waiver,

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 
 use crate::catalog::policies::Policies;
+use crate::catalog::release::{Release, Way};
 use crate::yaml::Spanned;
 
 /// A map that keeps the order of the file and the places of its keys.
@@ -33,6 +34,7 @@ pub struct Platform {
     pub environments: Map<Environment>,
     /// How releases are written.
     pub release: Release,
+
     /// Sync waves by role.
     pub waves: Waves,
     /// Resource profiles.
@@ -151,17 +153,6 @@ pub struct Environment {
     pub release: Way,
 }
 
-/// How releases reach an environment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Way {
-    /// On the branch that Argo CD follows.
-    #[default]
-    Push,
-    /// By a merge request to it.
-    MergeRequest,
-}
-
 impl Environment {
     /// Whether releases reach it by a merge request.
     pub fn is_by_merge_request(&self) -> bool {
@@ -225,31 +216,6 @@ pub struct Bounds {
     /// Most.
     pub max: Option<Spanned<u32>>,
 }
-
-/// How releases are written.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Release {
-    /// Where a bump goes unless told otherwise.
-    pub environment: Option<Spanned<String>>,
-    /// Windows in which bumps are refused.
-    pub freezes: Vec<Freeze>,
-}
-
-/// A window in which bumps are refused.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Freeze {
-    /// First moment, RFC 3339.
-    pub from: Option<Spanned<String>>,
-    /// The moment after the last one, RFC 3339.
-    pub to: Option<Spanned<String>>,
-    /// Why.
-    pub reason: String,
-    /// Where; empty: everywhere.
-    pub environments: Vec<Spanned<String>>,
-}
-
 /// Sync waves by role.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

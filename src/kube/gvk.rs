@@ -91,6 +91,13 @@ pub fn is_cluster_scoped(group: &str, kind: &str) -> bool {
     KINDS.contains(&(group, kind))
 }
 
+/// Whether a text holds Kubernetes objects: fields of the outermost level say so.
+pub fn is_manifest(text: &str) -> bool {
+    let has = |field: &str| text.starts_with(field) || text.contains(&format!("\n{field}"));
+    (has("kind:") && (has("apiVersion:") || has("metadata:")))
+        || text.trim_start().starts_with('{') && text.contains("\"apiVersion\"")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

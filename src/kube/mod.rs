@@ -16,7 +16,7 @@ pub mod schema;
 mod selector;
 mod workload;
 
-pub use gvk::{Gvk, cluster_scoped_since, group_version, is_cluster_scoped};
+pub use gvk::{Gvk, cluster_scoped_since, group_version, is_cluster_scoped, is_manifest};
 pub use image::{Image, is_digest, is_repository, is_tag};
 pub use makers::{Keys, Made, is_everywhere, is_operated, is_runtime_label, made_by, runs_pods_of};
 pub use names::{is_config_key, is_env_name, is_label, is_label_value, is_subdomain};

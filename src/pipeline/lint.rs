@@ -126,7 +126,7 @@ pub fn fixes(home: &Tree, book: &Policybook, gathered: &Gathered, outcome: &Outc
         let Some(fix) = book.get(&finding.rule.id).and_then(|policy| policy.fix.as_ref()) else { continue };
         let Some(label) = finding.labels.first() else { continue };
         let source = gathered.sources.file(label.span.file);
-        let edit = if source.text.starts_with(crate::pipeline::gather::RENDERED) {
+        let edit = if source.text.starts_with(crate::render::RENDERED) {
             Err("the file is rendered: change the catalog or the template".to_owned())
         } else {
             policy::edit(&source.text, label.span.start as usize, &finding.field, fix)
