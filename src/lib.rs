@@ -10,6 +10,7 @@
 pub mod argo; // what Argo CD does with what was built
 pub mod catalog; // the platform and its services, loaded and checked
 pub mod cli; // arguments, terminal, exit codes
+pub mod compare; // two builds to what changes in the cluster
 pub mod diag; // what a stage has to say, and the sink for it
 pub mod git; // the one door to Git
 pub mod kube; // facts of Kubernetes

@@ -7,6 +7,7 @@ pub const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml"
 
 mod gvk;
 mod image;
+mod immutable;
 pub mod leak;
 mod makers;
 mod names;
@@ -18,6 +19,7 @@ mod workload;
 
 pub use gvk::{Gvk, cluster_scoped_since, group_version, is_cluster_scoped, is_manifest};
 pub use image::{Image, is_digest, is_repository, is_tag};
+pub use immutable::{immutable_fields, keeps_data};
 pub use makers::{Keys, Made, is_everywhere, is_operated, is_runtime_label, made_by, runs_pods_of};
 pub use names::{is_config_key, is_env_name, is_label, is_label_value, is_subdomain};
 pub use quantity::{Quantity, quantity};

@@ -44,7 +44,8 @@ pub fn blame(
 /// No value is set more often; what is deeper is a chain of copies.
 const LONGEST_CHAIN: usize = 32;
 
-fn setters(mut origin: Origin, origins: &Origins, sources: &SourceMap) -> Vec<Setter> {
+/// Those that set a value, the last one first.
+pub fn setters(mut origin: Origin, origins: &Origins, sources: &SourceMap) -> Vec<Setter> {
     let mut setters = Vec::new();
     while setters.len() < LONGEST_CHAIN {
         let Some(change) = origins.change(origin) else {

@@ -48,7 +48,7 @@ use rayon::prelude::*;
 use crate::diag::Diagnostic;
 use crate::yaml::print;
 
-pub use blame::{Place, Setter, blame, narrowed};
+pub use blame::{Place, Setter, blame, narrowed, setters};
 pub use decode::Text;
 pub use diags::codes;
 pub use file::FIELDS;

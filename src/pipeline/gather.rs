@@ -381,6 +381,11 @@ impl Gathered {
         }
     }
 
+    /// The changes that builds made to values.
+    pub(super) fn origins(&self) -> &Origins {
+        &self.origins
+    }
+
     /// Whether anything was built, rather than read.
     pub fn is_built(&self) -> bool {
         self.overlays.iter().any(|overlay| overlay.is_built)

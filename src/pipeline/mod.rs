@@ -3,6 +3,7 @@
 mod affected;
 pub mod baseline;
 mod deployed;
+pub mod diff;
 pub mod gather;
 mod hindrances;
 pub mod land;
@@ -12,6 +13,7 @@ mod plan;
 mod proof;
 pub mod release;
 mod settings;
+mod touched;
 pub mod trial;
 
 use std::path::Path;

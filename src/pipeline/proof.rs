@@ -241,7 +241,7 @@ fn roots(objects: &Objects) -> Vec<&Datum> {
 }
 
 /// The files that may hold Applications. In a rendered repository a service's own folder holds none.
-fn declaring_files(home: &Tree, is_rendered: bool) -> Vec<String> {
+pub(super) fn declaring_files(home: &Tree, is_rendered: bool) -> Vec<String> {
     let is_yaml = |path: &String| path.ends_with(".yaml") || path.ends_with(".yml");
     if !is_rendered {
         return home.files("").into_iter().filter(is_yaml).collect();

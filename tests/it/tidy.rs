@@ -20,12 +20,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("render", &["layout", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
     ("argo", &["layout", "kustomize", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
     ("policy", &["argo", "layout", "kustomize", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
+    ("compare", &["argo", "layout", "kustomize", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
     ("release", &["layout", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
     ("report", &["diag", "source"]),
     (
         "pipeline",
         &[
             "release",
+            "compare",
+            "compare",
             "policy",
             "argo",
             "kustomize",
@@ -45,6 +48,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "cli",
         &[
             "release",
+            "compare",
             "policy",
             "argo",
             "kustomize",

@@ -4,6 +4,7 @@
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use crate::argo;
+use crate::kube::immutable_fields;
 use crate::policy::checks::{Check, Named};
 use crate::policy::report::{Report, Whole};
 use crate::policy::subject::{Object, Subject};
@@ -49,45 +50,6 @@ fn stateful_removed<'a>(whole: &Whole<'a>, report: &mut Report<'a>) {
     }
 }
 
-/// Fields that the API server refuses to change, by group and kind.
-const IMMUTABLE: &[(&str, &str, &[&[&str]])] = &[
-    ("apps", "Deployment", &[&["spec", "selector"]]),
-    ("apps", "DaemonSet", &[&["spec", "selector"]]),
-    ("apps", "ReplicaSet", &[&["spec", "selector"]]),
-    (
-        "apps",
-        "StatefulSet",
-        &[
-            &["spec", "selector"],
-            &["spec", "serviceName"],
-            &["spec", "volumeClaimTemplates"],
-            &["spec", "podManagementPolicy"],
-        ],
-    ),
-    ("batch", "Job", &[&["spec", "template"], &["spec", "selector"], &["spec", "completions"]]),
-    ("", "Service", &[&["spec", "clusterIP"]]),
-    (
-        "",
-        "PersistentVolumeClaim",
-        &[
-            &["spec", "accessModes"],
-            &["spec", "storageClassName"],
-            &["spec", "volumeName"],
-            &["spec", "selector"],
-            &["spec", "volumeMode"],
-        ],
-    ),
-    (
-        "storage.k8s.io",
-        "StorageClass",
-        &[&["provisioner"], &["parameters"], &["reclaimPolicy"], &["volumeBindingMode"]],
-    ),
-    ("rbac.authorization.k8s.io", "RoleBinding", &[&["roleRef"]]),
-    ("rbac.authorization.k8s.io", "ClusterRoleBinding", &[&["roleRef"]]),
-    ("", "Secret", &[&["type"]]),
-    ("scheduling.k8s.io", "PriorityClass", &[&["value"]]),
-];
-
 /// Whether Argo CD makes the object anew rather than changing it.
 fn is_replaced(object: &Object<'_>) -> bool {
     let options = object.annotation(argo::SYNC_OPTIONS).map_or("", Datum::text);
@@ -103,9 +65,12 @@ fn immutable_changed<'a>(whole: &Whole<'a>, report: &mut Report<'a>) {
         before.objects.iter().map(|object| (key(before, object), object)).collect();
     let text = |node: Option<&Datum>| node.and_then(|node| json::compact(node).ok());
     for object in &subject.objects {
-        let Some((.., fields)) = IMMUTABLE.iter().find(|(group, kind, _)| object.is(group, kind)) else { continue };
+        let fields = immutable_fields(object.group, object.kind);
+        if fields.is_empty() {
+            continue;
+        }
         let Some(was) = old.get(&key(subject, object)).filter(|_| !is_replaced(object)) else { continue };
-        for path in *fields {
+        for path in fields {
             let (new, old) = (object.at(path), was.at(path));
             // An absent field is filled in by the server, with what is there.
             if new.is_none() || old.is_none() || text(new) == text(old) {
