@@ -24,4 +24,5 @@ pub mod render; // catalog and templates to the rendered tree
 pub mod report; // diagnostics to text
 pub mod source; // file ids, byte spans, line and column
 pub mod tree; // files: read, written atomically
+pub mod view; // a change, to look at: terminal, comment, page
 pub mod yaml; // text to nodes with spans and back

@@ -7,6 +7,7 @@ mod build_all;
 mod bump;
 mod compat;
 mod completions;
+mod diff;
 mod explain;
 mod gate;
 mod helm;
@@ -79,6 +80,7 @@ enum Command {
     Promote(Box<promote::Promote>),
     Rollback(Box<rollback::RollbackCommand>),
     History(history::History),
+    Diff(diff::Diff),
     Explain(explain::Explain),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -147,6 +149,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Promote(command) => command.run(directory, &mut terminal),
         Command::Rollback(command) => command.run(directory, &mut terminal),
         Command::History(command) => command.run(directory, &mut terminal),
+        Command::Diff(command) => command.run(directory, &mut terminal),
         Command::Explain(command) => command.run(directory, &mut terminal),
         Command::Schema(command) => command.run(&mut terminal),
         Command::Completions(command) => command.run(&mut terminal),

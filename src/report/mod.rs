@@ -15,7 +15,7 @@ mod place;
 #[cfg(test)]
 mod sample;
 mod sarif;
-mod visible;
+pub mod visible;
 mod words;
 
 use crate::diag::{Outcome, Severity};

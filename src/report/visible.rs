@@ -12,12 +12,12 @@ pub(super) fn is_hidden(char: char) -> bool {
 }
 
 /// All on one line, hidden characters shown.
-pub(super) fn line(text: &str) -> Cow<'_, str> {
+pub fn line(text: &str) -> Cow<'_, str> {
     shown(text, is_hidden)
 }
 
 /// Hidden characters shown, line feeds and tabs kept.
-pub(super) fn lines(text: &str) -> Cow<'_, str> {
+pub fn lines(text: &str) -> Cow<'_, str> {
     shown(text, |char| is_hidden(char) && !matches!(char, '\n' | '\t'))
 }
 

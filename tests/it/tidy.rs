@@ -23,6 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("compare", &["argo", "layout", "kustomize", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
     ("release", &["layout", "catalog", "kube", "tree", "yaml", "git", "diag", "source"]),
     ("report", &["diag", "source"]),
+    ("view", &["compare", "argo", "report", "diag", "source"]),
     (
         "pipeline",
         &[
@@ -48,6 +49,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "cli",
         &[
             "release",
+            "view",
             "compare",
             "policy",
             "argo",
@@ -82,7 +84,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("clap_mangen", &["cli/man.rs"]),
     ("anstream", &["cli/terminal.rs"]),
     ("strsim", &["diag/mod.rs"]),
-    ("similar", &["cli/render.rs"]),
+    ("similar", &["cli/render.rs", "view/lines.rs"]),
     ("sha2", &["render/engine.rs", "kustomize/finish.rs", "policy/place.rs"]),
     ("regex", &["kustomize/select.rs", "argo/template/patterns.rs"]),
     ("jiff", &["release/", "pipeline/release.rs", "cli/"]),
