@@ -75,6 +75,9 @@ impl History {
     fn found(&self, directory: &Path, sources: &mut SourceMap) -> Result<Vec<Told>, Refusal> {
         let store = Store::open(directory).map_err(|error| land::of_git(&error))?;
         let commit = store.commit_of(&self.rev).map_err(|error| land::of_git(&error))?.ok_or_else(|| {
+            if self.rev == "HEAD" {
+                return Refusal::new(Class::Environment, &codes::UNBORN, "the repository has no commit yet");
+            }
             let message = format!("the repository has no revision `{}`", self.rev.escape_debug());
             Refusal::new(Class::Usage, &codes::BRANCH, message)
         })?;

@@ -86,6 +86,8 @@ pub struct CommitInfo {
     pub author: Signature,
     /// Who made the commit.
     pub committer: Signature,
+    /// The first line of its message, which `git revert` quotes.
+    pub title: String,
     /// The first paragraph of its message, in one line.
     pub subject: String,
     /// What follows the subject, without blank lines around it.
@@ -182,12 +184,14 @@ impl<'r> History<'r> {
         let commit = self.repository.find_commit(id)?;
         let message = String::from_utf8_lossy(commit.message_bytes());
         let (subject, body) = subject_and_body(&message);
+        let title = message.trim_start_matches('\n').lines().next().unwrap_or_default().to_owned();
         let parents = if self.shallow.contains(&id) { Vec::new() } else { commit.parent_ids().collect() };
         Ok(CommitInfo {
             hash: hash.to_owned(),
             parents: parents.iter().map(ToString::to_string).collect(),
             author: signature(&commit.author()),
             committer: signature(&commit.committer()),
+            title,
             subject,
             body,
         })

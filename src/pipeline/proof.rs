@@ -17,7 +17,7 @@ use crate::pipeline::hindrances;
 use crate::pipeline::lint::{self, Rules};
 use crate::pipeline::plan::{Objects, build_all};
 use crate::policy::{Flags, Policybook};
-use crate::release::{Edit, Fault, Objection, Planned, Prover, Target, Version};
+use crate::release::{Edit, Fault, Objection, Outlook, Planned, Prover, Target, Version};
 use crate::render::OUTPUT;
 use crate::report::{self, Format};
 use crate::tree::{Tree, join};
@@ -152,19 +152,24 @@ impl Prover for Proving<'_> {
         objections
     }
 
-    fn hindrances(&self, target: &Target) -> Vec<String> {
+    fn outlook(&self, target: &Target) -> Outlook {
         let folder = &target.folder.path;
-        let speaks = |path: &&String| {
-            let text = self.place.home.text(path).ok().flatten();
-            text.filter(|text| text.contains("argoproj.io/") && text.contains(folder.as_str()))
+        // A set or an updater names no folders, but patterns.
+        let speaks = |text: &str| {
+            text.contains("argoproj.io/") && (text.contains(folder.as_str()) || text.contains("kind: ApplicationSet"))
+                || text.contains("kind: ImageUpdater")
         };
-        let declaring: Vec<String> =
-            self.declaring.iter().filter_map(|path| speaks(&path)).map(|text| text.to_string()).collect();
-        let mut found = hindrances::updaters(self.place.home, target, &declaring);
+        let texts = self.declaring.iter().filter_map(|path| self.place.home.text(path).ok().flatten());
+        let declaring: Vec<String> = texts.filter(|text| speaks(text)).map(|text| text.to_string()).collect();
+        let mut warnings = hindrances::updaters(self.place.home, target, &declaring);
         let gathered = self.gather(&self.place, std::slice::from_ref(folder));
         let shown = if folder.is_empty() { "." } else { folder };
-        found.extend(hindrances::waiting(&gathered.built_at(shown).unwrap_or_default(), target));
-        found
+        warnings.extend(hindrances::waiting(&gathered.built_at(shown).unwrap_or_default(), target));
+        let own = gathered.overlays.iter().filter(|overlay| overlay.path == shown);
+        let applications = own.flat_map(|overlay| &overlay.applications);
+        let applications = applications.filter_map(|at| gathered.argo.applications.get(*at));
+        let applications = applications.map(|application| application.name.text.to_string()).collect();
+        Outlook { warnings, applications }
     }
 }
 
