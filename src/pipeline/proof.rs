@@ -84,8 +84,9 @@ impl Prover for Proving<'_> {
         for root in gathered.made.iter().flat_map(roots) {
             image_fields(root, &mut found);
         }
-        found.sort();
+        found.sort_unstable();
         found.dedup();
+        let found: Vec<String> = found.into_iter().map(str::to_owned).collect();
         self.images.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned(), found.clone());
         Ok(found)
     }
@@ -124,7 +125,12 @@ impl Prover for Proving<'_> {
                 continue;
             };
             let then = before.built_at(folder).unwrap_or_default();
-            if !shows(&then, &now, target, &step.to) {
+            if step.to.is_empty() {
+                if let Some(text) = unversioned(&now, &target.image) {
+                    let message = format!("the build of `{folder}` would have `{text}`, without a version");
+                    objections.push(objection(message, String::new(), Fault::Unproven));
+                }
+            } else if !shows(&then, &now, target, &step.to) {
                 let name = target.entry.as_ref().and_then(|entry| entry.new_name.as_ref()).unwrap_or(&target.image);
                 let message = format!("the build of `{folder}` would not have `{name}` as {}", step.to);
                 objections.push(objection(message, elsewhere(&now, name), Fault::Unproven));
@@ -195,6 +201,16 @@ fn is_it(text: &str, target: &Target, version: &Version) -> bool {
         && (is_pattern || image.repository == name)
 }
 
+/// An image that nothing gives a version any more.
+fn unversioned<'d>(now: &[&'d Datum], name: &str) -> Option<&'d str> {
+    let mut found = Vec::new();
+    now.iter().for_each(|root| image_fields(root, &mut found));
+    found.into_iter().find(|text| {
+        let image = Image::of(text);
+        image.repository == name && image.tag.is_none() && image.digest.is_none()
+    })
+}
+
 /// Where a build has the image in another version.
 fn elsewhere(now: &[&Datum], name: &str) -> String {
     let mut found = Vec::new();
@@ -223,14 +239,14 @@ fn each_text<'d>(node: &'d Datum, visit: &mut dyn FnMut(&'d str)) {
 }
 
 /// The values of all fields called `image`.
-fn image_fields(node: &Datum, found: &mut Vec<String>) {
+fn image_fields<'d>(node: &'d Datum, found: &mut Vec<&'d str>) {
     match &node.content {
         Content::Scalar(_) => {}
         Content::Sequence(items) => items.iter().for_each(|item| image_fields(item, found)),
         Content::Mapping(pairs) => {
             for (key, value) in pairs {
                 if key.text() == "image" && matches!(value.content, Content::Scalar(_)) && !value.is_null() {
-                    found.push(value.text().to_owned());
+                    found.push(value.text());
                 }
                 image_fields(value, found);
             }

@@ -262,14 +262,13 @@ fn verdicts(request: &Rollback, planned: &Planned, prover: &dyn Prover) -> Resul
     for (step, target) in &planned.steps {
         let environment = target.folder.environment.as_deref();
         if let Ruling::Refused(why) = guard::freeze(environment, &request.freezes, request.now) {
-            verdicts.push(verdict(Guard::Freeze, &step.service, Ruling::Overruled(why), String::new()));
+            verdicts.push(verdict(Guard::Freeze, &step.service, Ruling::Warned(why), String::new()));
         }
     }
     if planned.steps.is_empty() {
         return Ok(verdicts);
     }
     for objection in prover.prove(planned) {
-        let is_entry_gone = planned.steps.iter().any(|(step, _)| step.to.is_empty());
         match objection.fault {
             Fault::Unbuilt if !request.is_unproven_fine => {
                 let mut refusal = Refusal::new(Class::Input, &codes::UNBUILT, objection.message);
@@ -280,10 +279,9 @@ fn verdicts(request: &Rollback, planned: &Planned, prover: &dyn Prover) -> Resul
                 let ruling = Ruling::NotEvaluated(objection.message);
                 verdicts.push(verdict(Guard::Verify, &objection.service, ruling, String::new()));
             }
-            Fault::Unproven if is_entry_gone => {}
             fault @ (Fault::Unbuilt | Fault::Unproven) => {
-                let ruling = Ruling::Overruled(objection.message);
                 let is_unbuilt = matches!(fault, Fault::Unbuilt);
+                let ruling = if is_unbuilt { Ruling::Overruled } else { Ruling::Warned }(objection.message);
                 let verdict = verdict(Guard::Verify, &objection.service, ruling, objection.details);
                 verdicts.push(Verdict { is_unbuilt, ..verdict });
             }

@@ -33,6 +33,7 @@ pub(super) fn tell(
         let (what, why) = match &verdict.ruling {
             Ruling::NotEvaluated(why) => ("not evaluated", why),
             Ruling::Overruled(why) => ("overruled", why),
+            Ruling::Warned(why) => ("warning", why),
             Ruling::Passed | Ruling::Refused(_) => continue,
         };
         terminal.say(&format!("{} ({}): {what}: {why}", verdict.service, verdict.guard.name()));
@@ -121,6 +122,7 @@ fn verdict(verdict: &crate::release::Verdict) -> Value {
         Ruling::NotEvaluated(why) => ("not-evaluated", Some(why)),
         Ruling::Refused(why) => ("refused", Some(why)),
         Ruling::Overruled(why) => ("overruled", Some(why)),
+        Ruling::Warned(why) => ("warned", Some(why)),
     };
     json!({"guard": verdict.guard.name(), "service": verdict.service, "ruling": ruling, "reason": why})
 }
