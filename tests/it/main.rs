@@ -20,6 +20,7 @@ mod lint_policies;
 mod lint_since;
 mod lint_suppress;
 mod overrides;
+mod pipelines;
 mod policies;
 mod promote;
 mod release_edit;
