@@ -204,7 +204,9 @@ fn is_it(text: &str, target: &Target, version: &Version) -> bool {
 /// An image that nothing gives a version any more.
 fn unversioned<'d>(now: &[&'d Datum], name: &str) -> Option<&'d str> {
     let mut found = Vec::new();
-    now.iter().for_each(|root| image_fields(root, &mut found));
+    for root in now {
+        image_fields(root, &mut found);
+    }
     found.into_iter().find(|text| {
         let image = Image::of(text);
         image.repository == name && image.tag.is_none() && image.digest.is_none()
