@@ -10,7 +10,7 @@ use crate::git::url::scrubbed;
 /// The longest text of a server that is passed on, in characters: some send whole pages.
 const LONGEST: usize = 400;
 
-/// What kept Git from fetching or pushing. None of it goes away by trying again at once.
+/// What kept Git from fetching or pushing. None but a broken connection goes away by trying again soon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Trouble {
     /// What was named as the remote is neither a name nor a URL that Git may be told.
@@ -35,8 +35,10 @@ pub enum Trouble {
     Credentials,
     /// The server's ssh key is not known, or is another one than before.
     HostKey,
-    /// The server cannot be reached, or fell silent.
+    /// The server cannot be reached.
     Unreachable,
+    /// The server hung up, or said that it has too much to do.
+    Broken,
     /// The server itself failed: its disk, its hooks' environment.
     Server,
     /// There is no such repository, or this user may not know of it.
@@ -74,6 +76,7 @@ impl Trouble {
         Self::Credentials,
         Self::HostKey,
         Self::Unreachable,
+        Self::Broken,
         Self::Server,
         Self::NoRepository,
         Self::NoBranch,
@@ -122,6 +125,7 @@ impl fmt::Display for RemoteError {
             Trouble::Credentials => write!(out, "`{remote}` does not accept the credentials, or got none"),
             Trouble::HostKey => write!(out, "the host key of `{remote}` is not trusted"),
             Trouble::Unreachable => write!(out, "`{remote}` cannot be reached"),
+            Trouble::Broken => write!(out, "the connection to `{remote}` broke"),
             Trouble::Server => write!(out, "`{remote}` failed on its own side"),
             Trouble::NoRepository => write!(out, "`{remote}` is no repository, or not one this user may see"),
             Trouble::NoBranch => write!(out, "`{remote}` has no branch `{branch}`"),
@@ -160,6 +164,19 @@ const OWN: Signs = &[
     (Trouble::NoPushOptions, &["does not support push options"]),
     (Trouble::NoBranch, &["couldn't find remote ref", "could not find remote ref", "couldn't find remote branch"]),
     (
+        Trouble::Broken,
+        &[
+            "connection closed by",
+            "connection reset",
+            "kex_exchange_identification",
+            "empty reply from server",
+            "requested url returned error: 429",
+            "requested url returned error: 502",
+            "requested url returned error: 503",
+            "requested url returned error: 504",
+        ],
+    ),
+    (
         Trouble::Unreachable,
         &[
             "could not resolve",
@@ -174,16 +191,11 @@ const OWN: Signs = &[
             "no route to host",
             "network is unreachable",
             "unable to look up",
-            "connection closed by",
-            "connection reset",
-            "kex_exchange_identification",
             "ssl certificate problem",
             "certificate verif",
             "ssl_connect",
             "gnutls_handshake",
-            "empty reply from server",
             "requested url returned error: 5",
-            "requested url returned error: 429",
             "operation too slow",
         ],
     ),
@@ -252,12 +264,14 @@ const SERVER: Signs = &[
             "deploy key",
         ],
     ),
-    (Trouble::Unreachable, &["rate limit"]),
+    (Trouble::Broken, &["rate limit", "too many connections", "too many concurrent"]),
 ];
 
 /// What says nothing by itself: the server, or the way to it, just stopped.
-const SILENCE: &[&str] =
-    &["hung up", "early eof", "could not read from remote", "unexpected disconnect", "rpc failed", "broken pipe"];
+const SILENCE: &[&str] = &["hung up", "early eof", "unexpected disconnect", "rpc failed", "broken pipe"];
+
+/// What says even less.
+const NOTHING: &[&str] = &["could not read from remote"];
 
 /// A hook or rule of a forge that stands for a protected branch.
 const PROTECTED: &[&str] = &[
@@ -340,12 +354,14 @@ impl Said {
         let missing =
             self.own.iter().any(|line| line.starts_with("fatal: repository '") && line.ends_with("not found"));
         let missing = missing.then_some(Trouble::NoRepository);
-        let silence = || any(&self.own, SILENCE).then_some(Trouble::Unreachable);
+        let silence = || any(&self.own, SILENCE).then_some(Trouble::Broken);
+        let nothing = || any(&self.own, NOTHING).then_some(Trouble::Unreachable);
         daemon()
             .or(missing)
             .or_else(|| first(&self.own, OWN))
             .or_else(|| first(&self.server, SERVER))
             .or_else(silence)
+            .or_else(nothing)
             .unwrap_or(Trouble::Other)
     }
 
@@ -415,7 +431,7 @@ impl Said {
 
 fn is_silence(line: &str) -> bool {
     let line = line.to_ascii_lowercase();
-    SILENCE.iter().any(|sign| line.contains(sign))
+    SILENCE.iter().chain(NOTHING).any(|sign| line.contains(sign))
 }
 
 /// What became of each reference, as a flag and `[rejected] (<reason>)` or the like. What a hook of the user printed stands

@@ -1,6 +1,6 @@
 //! A repository that is opened for one more commit: what it is, where its HEAD stands, what is under way in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -114,6 +114,24 @@ impl Store {
     pub fn shallow(&self) -> BTreeSet<String> {
         let list = fs::read_to_string(self.home.common_dir.join("shallow")).unwrap_or_default();
         list.lines().map(str::to_owned).collect()
+    }
+
+    /// Whether a branch that went on from `base` to `tip` has a commit among what came to it; `None` where that cannot be
+    /// told, because commits are missing.
+    pub fn came_with(&self, base: &str, tip: &str, commit: &str) -> Option<bool> {
+        let id = |hash: &str| Oid::from_str(hash).ok();
+        let (base, commit) = (id(base)?, id(commit)?);
+        let mut seen = HashSet::from([base]);
+        let mut open = vec![id(tip)?];
+        while let Some(next) = open.pop() {
+            if next == commit {
+                return Some(true);
+            }
+            if seen.insert(next) {
+                open.extend(self.repository.find_commit(next).ok()?.parent_ids());
+            }
+        }
+        Some(false)
     }
 
     /// The history, for walking.

@@ -73,6 +73,8 @@ struct Work<'a> {
     goal: &'a Goal<'a>,
     head: Head,
     notes: Vec<String>,
+    /// How often a connection broke.
+    breaks: u32,
 }
 
 /// Brings a release to its branch. `propose` works it out at a commit; it is asked again wherever the branch moves.
@@ -97,7 +99,7 @@ pub fn land<T>(
         }
     }
     let head = goal.store.head().map_err(|error| of_git(&error))?;
-    let mut work = Work { goal, head, notes };
+    let mut work = Work { goal, head, notes, breaks: 0 };
     if work.shows_branch()
         && let Some(what) = goal.store.in_progress()
         && goal.remote.is_none()
@@ -140,12 +142,15 @@ pub fn land<T>(
     }
 }
 
+/// How often a connection may break before that is the answer: a server that many talk to at once hangs up now and then.
+const BREAKS: u32 = 8;
+
 /// How a push went.
 enum Push {
     /// The server has the commit; `link` is where a merge request may be opened.
     Arrived { link: Option<String> },
-    /// Somebody else was faster.
-    Overtaken,
+    /// Somebody else was faster, or the connection broke before.
+    Missed,
 }
 
 impl Work<'_> {
@@ -187,7 +192,8 @@ impl Work<'_> {
         }
         let history = if self.goal.remote_name.is_none() { Reach::Depth(1) } else { Reach::AsItIs };
         let fetch = Fetch { history, filter: None, deadline: self.goal.deadline };
-        let base = remote.fetch(self.goal.branch, &fetch).map_err(|error| of_remote(&error))?;
+        let mut ask = || remote.fetch(self.goal.branch, &fetch);
+        let base = patiently(self.goal.deadline, &mut self.breaks, &mut ask).map_err(|error| of_remote(&error))?;
         Ok((base, tip))
     }
 
@@ -256,13 +262,39 @@ impl Work<'_> {
                 }
                 Ok(Push::Arrived { link })
             }
-            Ok(Pushed::Race { .. }) => Ok(Push::Overtaken),
-            Err(error) => {
-                // A connection that broke may have done its work before.
-                let is_unclear = matches!(error.trouble, Trouble::Unreachable | Trouble::Server | Trouble::Other);
-                let arrived = is_unclear && remote.fetch(&branch, &Fetch::default()).is_ok_and(|tip| tip == commit);
-                if arrived { Ok(Push::Arrived { link: None }) } else { Err(of_remote(&error)) }
+            Ok(Pushed::Race { .. }) => Ok(Push::Missed),
+            Err(error) if matches!(error.trouble, Trouble::Broken | Trouble::Server | Trouble::Other) => {
+                self.unclear(remote, commit, base, &branch, &error)
             }
+            Err(error) => Err(of_remote(&error)),
+        }
+    }
+
+    /// What a push came to whose end nobody has seen: the server may have done the work before the connection broke.
+    fn unclear(
+        &mut self,
+        remote: &Remote,
+        commit: &str,
+        base: &str,
+        branch: &str,
+        error: &RemoteError,
+    ) -> Result<Push, Refusal> {
+        // All that came since the base, also where the clone is shallow.
+        let fetch = Fetch { history: Reach::AsItIs, filter: None, deadline: self.goal.deadline };
+        let arrived = match remote.fetch(branch, &fetch) {
+            Ok(tip) => self.goal.store.came_with(base, &tip, commit),
+            // A branch of its own that is not there.
+            Err(error) if error.trouble == Trouble::NoBranch => Some(false),
+            Err(_) => None,
+        };
+        match arrived {
+            Some(true) => Ok(Push::Arrived { link: None }),
+            Some(false) if error.trouble == Trouble::Broken && self.breaks < BREAKS => {
+                self.breaks += 1;
+                Ok(Push::Missed)
+            }
+            Some(false) => Err(of_remote(error)),
+            None => Err(of_remote(error).help("whether the commit arrived is not known: look at `gitopsctl history`")),
         }
     }
 
@@ -381,6 +413,26 @@ impl Work<'_> {
     }
 }
 
+/// Asks a server, again where the connection breaks; `breaks` counts how often it did.
+pub fn patiently<T>(
+    deadline: Option<Instant>,
+    breaks: &mut u32,
+    ask: &mut dyn FnMut() -> Result<T, RemoteError>,
+) -> Result<T, RemoteError> {
+    loop {
+        let error = match ask() {
+            Err(error) if error.trouble == Trouble::Broken && *breaks < BREAKS => error,
+            answer => return answer,
+        };
+        *breaks += 1;
+        let wait = pause(*breaks, random());
+        if deadline.is_some_and(|deadline| Instant::now() + wait >= deadline) {
+            return Err(error);
+        }
+        std::thread::sleep(wait);
+    }
+}
+
 fn carriage(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\n', "\r\n")
 }
@@ -426,7 +478,7 @@ pub fn of_remote(error: &RemoteError) -> Refusal {
         Trouble::Protected => (&codes::PROTECTED, Some("release by merge request: --merge-request")),
         Trouble::Credentials => (&codes::CREDENTIALS, None),
         Trouble::HostKey => (&codes::HOST_KEY, None),
-        Trouble::Unreachable | Trouble::Server => (&codes::UNREACHABLE, None),
+        Trouble::Unreachable | Trouble::Broken | Trouble::Server => (&codes::UNREACHABLE, None),
         Trouble::NoRepository | Trouble::NoRemote | Trouble::Address => (&codes::NO_REMOTE, None),
         Trouble::NoBranch | Trouble::Name => (&codes::BRANCH, None),
         Trouble::Shallow => (&codes::SHALLOW, Some("`git fetch --unshallow`")),

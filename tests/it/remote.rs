@@ -327,7 +327,8 @@ fn servers_that_are_dead_silent_or_broken_are_told_apart() {
         (404, Trouble::NoRepository),
         (403, Trouble::Credentials),
         (500, Trouble::Unreachable),
-        (503, Trouble::Unreachable),
+        (503, Trouble::Broken),
+        (429, Trouble::Broken),
     ];
     for (status, kind) in expected {
         let at = remote(&clone, &format!("http://{forge}/status/{status}/srv.git"));

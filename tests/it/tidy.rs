@@ -81,6 +81,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("similar", &["cli/render.rs"]),
     ("sha2", &["render/engine.rs", "kustomize/finish.rs", "policy/place.rs"]),
     ("regex", &["kustomize/select.rs", "argo/template/patterns.rs"]),
+    ("jiff", &["release/", "pipeline/release.rs", "cli/"]),
     ("tempfile", &["tree/"]),
     ("walkdir", &["tree/"]),
 ];

@@ -180,7 +180,7 @@ impl Landing {
             Store::open(scratch.as_ref().map_or(directory, Scratch::path)).map_err(|error| land::of_git(&error))?;
         let branch = match (&self.branch, &remote) {
             (Some(branch), _) => branch.clone(),
-            (None, Some((remote, _))) => remote.default_branch(deadline).map_err(to_server)?.ok_or_else(|| {
+            (None, Some((remote, _))) => own_branch(remote, deadline)?.ok_or_else(|| {
                 Refusal::new(Class::Usage, &codes::BRANCH, "the server does not say which branch is its own")
                     .help("name one with --branch")
             })?,
@@ -241,6 +241,11 @@ impl Landing {
         })?;
         Ok((landed, goal.remote.map(|remote| remote.url().to_owned())))
     }
+}
+
+/// The branch that a server calls its own.
+fn own_branch(remote: &Remote, deadline: Option<Instant>) -> Result<Option<String>, Refusal> {
+    land::patiently(deadline, &mut 0, &mut || remote.default_branch(deadline)).map_err(|error| land::of_remote(&error))
 }
 
 /// A folder of this machine may be named as it is.
