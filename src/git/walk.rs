@@ -197,6 +197,19 @@ impl<'r> History<'r> {
         })
     }
 
+    /// The paths, from the top, of the files that a commit changed against its first parent; none where there is none.
+    pub fn changed(&self, commit: &CommitInfo) -> Result<Vec<String>, GitError> {
+        let Some(parent) = commit.parents.first() else { return Ok(Vec::new()) };
+        let tree = |hash: &str| self.repository.find_commit(Oid::from_str(hash)?)?.tree();
+        let (before, after) = (tree(parent)?, tree(&commit.hash)?);
+        let diff = self.repository.diff_tree_to_tree(Some(&before), Some(&after), None)?;
+        let path = |delta: git2::DiffDelta<'_>| {
+            let file = delta.new_file().path().or_else(|| delta.old_file().path());
+            file.map(|path| path.to_string_lossy().into_owned())
+        };
+        Ok(diff.deltas().filter_map(path).collect())
+    }
+
     /// Walks from a commit along first parents, over at most `most` commits, and shows those that changed the file in
     /// `folder` (from the top; empty for the top) that goes by the first of `names` that is there; from the newest on, until
     /// `visit` breaks off or the history ends.

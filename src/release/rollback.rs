@@ -106,6 +106,7 @@ pub fn rollback(
                 let made = change.made_by();
                 notes.push(format!("passed over: {} {}", abbreviated(&change.commit.hash), line(&made.subject)));
             }
+            outlook.warnings.extend(undone.changes.iter().filter_map(|change| left(change, &target, at)));
             for change in &undone.changes {
                 let is_return = change.kind == Kind::Rollback;
                 if !commits.iter().any(|known| known.commit.hash == change.commit.hash) {
@@ -128,6 +129,30 @@ pub fn rollback(
     let is_overruled = verdicts.iter().any(|verdict| verdict.guard == Guard::Verify && verdict.is_unbuilt);
     let message = message(request, &planned, &commits, &rejected, is_overruled);
     Ok(RolledBack { plan: Plan { planned, unchanged, verdicts, notes, outlook }, message })
+}
+
+/// What a commit that is undone changed of the service beside its image: that stays.
+fn left(change: &Change, target: &Target, at: At<'_>) -> Option<String> {
+    let (own, service) = (from_top(at.root, &target.folder.file), &target.service);
+    let folder = from_top(at.root, &target.folder.path);
+    let is_of = |path: &String| {
+        *path != own && (path.split('/').any(|part| part == service) || path.starts_with(&format!("{folder}/")))
+    };
+    let paths = at.store.history().changed(&change.commit).unwrap_or_default();
+    let paths: Vec<String> = paths.into_iter().filter(is_of).collect();
+    let (first, more) = (paths.first()?, paths.len() - 1);
+    let and = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let commit = abbreviated(&change.commit.hash);
+    Some(format!("{commit} changed other files of `{service}` as well, and those stay as they are: {first}{and}"))
+}
+
+/// A path from the top of Git's repository.
+fn from_top(root: &str, path: &str) -> String {
+    match (root.is_empty(), path.is_empty()) {
+        (true, _) => path.to_owned(),
+        (false, true) => root.to_owned(),
+        (false, false) => join(root, path),
+    }
 }
 
 fn expected(request: &Rollback, target: &Target, now: Option<&Version>) -> Result<(), Refusal> {
@@ -199,11 +224,7 @@ type Walked = Result<Undone, Known>;
 
 fn walked(request: &Rollback, target: &Target, at: At<'_>) -> Result<(Walked, Ended), Refusal> {
     let folder = target.folder.file.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let folder = match (at.root.is_empty(), folder.is_empty()) {
-        (true, _) => folder.to_owned(),
-        (false, true) => at.root.to_owned(),
-        (false, false) => join(at.root, folder),
-    };
+    let folder = from_top(at.root, folder);
     let place = Place {
         service: &target.service,
         environment: Some(target.folder.environment_or_path()),

@@ -255,6 +255,17 @@ fn what_undoes_or_holds_up_a_rollback_is_warned_of() {
         assert!(found.iter().any(|warning| warning.contains(words)), "no {words} in {found:#?}");
     }
     assert_eq!(found.len(), expected.len(), "{found:#?}");
+    // What the bump brought beside the image is not taken back, and is named.
+    shop.edit("apps/order-service/base/more.yaml", "setWeight: 5", "setWeight: 9");
+    shop.edit("apps/user-service/base/deployment.yaml", "app", "web");
+    shop.edit(&path, "v1.2.2", "v1.2.9");
+    let both = shop.commit("Update order-service to v1.2.9");
+    let expected = format!(
+        "{} changed other files of `order-service` as well, and those stay as they are: apps/order-service/base/more.yaml",
+        &both[..10]
+    );
+    assert!(warned(&shop).contains(&expected), "{:#?}", warned(&shop));
+    shop.rollback("").exits(0);
     // Told to a person as well, with what is left to do.
     let run = shop.rollback("").exits(0).says("warning: the Job `migrate` migrates the database of `order-service`");
     run.says("next: `git push`").says("next: `argocd app wait orders --sync --health --operation`");
