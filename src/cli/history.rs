@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::release::{EXIT_CODES, Where, ground_at, told};
 use crate::cli::terminal::{Failure, Terminal, columns};
 use crate::cli::{Exit, Format};
-use crate::git::Store;
+use crate::git::{End, Store};
 use crate::pipeline::land;
 use crate::pipeline::release;
 use crate::release::{self as releases, Change, Class, Place, Refusal, Row, Scope, Target, abbreviated, codes};
@@ -62,7 +62,8 @@ impl History {
             Ok(found) => found,
             Err(refusal) => return told(&refusal, Some(&sources), self.format, terminal),
         };
-        for note in found.iter().flat_map(|told| &told.notes) {
+        let notes: std::collections::BTreeSet<&String> = found.iter().flat_map(|told| &told.notes).collect();
+        for note in notes {
             terminal.say(note);
         }
         match self.format {
@@ -75,6 +76,9 @@ impl History {
     fn found(&self, directory: &Path, sources: &mut SourceMap) -> Result<Vec<Told>, Refusal> {
         let store = Store::open(directory).map_err(|error| land::of_git(&error))?;
         let commit = store.commit_of(&self.rev).map_err(|error| land::of_git(&error))?.ok_or_else(|| {
+            if self.rev == "HEAD" {
+                return Refusal::new(Class::Environment, &codes::UNBORN, "the repository has no commit yet");
+            }
             let message = format!("the repository has no revision `{}`", self.rev.escape_debug());
             Refusal::new(Class::Usage, &codes::BRANCH, message)
         })?;
@@ -105,8 +109,15 @@ impl History {
         });
         let ended = ended.map_err(|error| land::of_git(&error))?;
         let mut notes = Vec::new();
-        if ended.end.is_cut() {
-            notes.push("the clone is shallow: what came before its boundary is not shown".to_owned());
+        match &ended.end {
+            End::Shallow(_) => {
+                notes.push("the clone is shallow: what came before its boundary is not shown".to_owned());
+            }
+            End::Missing(commit) => {
+                let commit = abbreviated(commit);
+                notes.push(format!("the clone lacks what came before {commit}: that is not shown"));
+            }
+            End::Stopped | End::Limit(_) | End::Root => {}
         }
         for hash in ended.unreadable.iter().take(3) {
             notes.push(format!("{} in {} cannot be read: passed over", target.folder.file, abbreviated(hash)));

@@ -520,16 +520,14 @@ mod tests {
                 "fatal: unable to connect to 127.0.0.1:\n127.0.0.1[0: 127.0.0.1]: errno=Connection refused\n",
                 Trouble::Unreachable,
             ),
-            ("fatal: unable to access 'https://h/x/': The requested URL returned error: 502", Trouble::Unreachable),
+            ("fatal: unable to access 'https://h/x/': The requested URL returned error: 502", Trouble::Broken),
+            ("fatal: unable to access 'https://h/x/': The requested URL returned error: 500", Trouble::Unreachable),
             (
                 "error: RPC failed; curl 18 transfer closed with outstanding read data remaining\nfatal: early EOF\nfatal: fetch-pack: invalid index-pack output",
-                Trouble::Unreachable,
+                Trouble::Broken,
             ),
-            ("fatal: the remote end hung up unexpectedly", Trouble::Unreachable),
-            (
-                "Connection closed by 10.0.0.1 port 22\nfatal: Could not read from remote repository.",
-                Trouble::Unreachable,
-            ),
+            ("fatal: the remote end hung up unexpectedly", Trouble::Broken),
+            ("Connection closed by 10.0.0.1 port 22\nfatal: Could not read from remote repository.", Trouble::Broken),
             (
                 "fatal: unable to access 'https://h/x/': SSL certificate problem: unable to get local issuer certificate",
                 Trouble::Unreachable,

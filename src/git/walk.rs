@@ -86,6 +86,8 @@ pub struct CommitInfo {
     pub author: Signature,
     /// Who made the commit.
     pub committer: Signature,
+    /// The first line of its message, which `git revert` quotes.
+    pub title: String,
     /// The first paragraph of its message, in one line.
     pub subject: String,
     /// What follows the subject, without blank lines around it.
@@ -182,15 +184,30 @@ impl<'r> History<'r> {
         let commit = self.repository.find_commit(id)?;
         let message = String::from_utf8_lossy(commit.message_bytes());
         let (subject, body) = subject_and_body(&message);
+        let title = message.trim_start_matches('\n').lines().next().unwrap_or_default().to_owned();
         let parents = if self.shallow.contains(&id) { Vec::new() } else { commit.parent_ids().collect() };
         Ok(CommitInfo {
             hash: hash.to_owned(),
             parents: parents.iter().map(ToString::to_string).collect(),
             author: signature(&commit.author()),
             committer: signature(&commit.committer()),
+            title,
             subject,
             body,
         })
+    }
+
+    /// The paths, from the top, of the files that a commit changed against its first parent; none where there is none.
+    pub fn changed(&self, commit: &CommitInfo) -> Result<Vec<String>, GitError> {
+        let Some(parent) = commit.parents.first() else { return Ok(Vec::new()) };
+        let tree = |hash: &str| self.repository.find_commit(Oid::from_str(hash)?)?.tree();
+        let (before, after) = (tree(parent)?, tree(&commit.hash)?);
+        let diff = self.repository.diff_tree_to_tree(Some(&before), Some(&after), None)?;
+        let path = |delta: git2::DiffDelta<'_>| {
+            let file = delta.new_file().path().or_else(|| delta.old_file().path());
+            file.map(|path| path.to_string_lossy().into_owned())
+        };
+        Ok(diff.deltas().filter_map(path).collect())
     }
 
     /// Walks from a commit along first parents, over at most `most` commits, and shows those that changed the file in

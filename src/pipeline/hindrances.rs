@@ -53,8 +53,10 @@ pub(super) fn waiting(objects: &[&Datum], target: &Target) -> Vec<String> {
                  `argocd app terminate-op` and `kubectl argo rollouts abort {named}` end that"
             ));
         }
-        let hook = object.at(["metadata", "annotations", "argocd.argoproj.io/hook"]).map_or("", Datum::text);
-        if kind == "Job" && hook.contains("PreSync") && uses(object, name) {
+        let hook = |key: &str| object.at(["metadata", "annotations", key]).map_or("", Datum::text);
+        let is_before =
+            hook("argocd.argoproj.io/hook").contains("PreSync") || hook("helm.sh/hook").contains("pre-upgrade");
+        if kind == "Job" && is_before && uses(object, name) {
             found.push(format!(
                 "the Job `{named}` migrates the database of `{}`: what the newer version changed there stays; \
                  make sure that the older one can work with it",

@@ -17,7 +17,7 @@ use crate::pipeline::hindrances;
 use crate::pipeline::lint::{self, Rules};
 use crate::pipeline::plan::{Objects, build_all};
 use crate::policy::{Flags, Policybook};
-use crate::release::{Edit, Fault, Objection, Planned, Prover, Target, Version};
+use crate::release::{Edit, Fault, Objection, Outlook, Planned, Prover, Target, Version};
 use crate::render::OUTPUT;
 use crate::report::{self, Format};
 use crate::tree::{Tree, join};
@@ -84,8 +84,9 @@ impl Prover for Proving<'_> {
         for root in gathered.made.iter().flat_map(roots) {
             image_fields(root, &mut found);
         }
-        found.sort();
+        found.sort_unstable();
         found.dedup();
+        let found: Vec<String> = found.into_iter().map(str::to_owned).collect();
         self.images.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned(), found.clone());
         Ok(found)
     }
@@ -124,7 +125,12 @@ impl Prover for Proving<'_> {
                 continue;
             };
             let then = before.built_at(folder).unwrap_or_default();
-            if !shows(&then, &now, target, &step.to) {
+            if step.to.is_empty() {
+                if let Some(text) = unversioned(&now, &target.image) {
+                    let message = format!("the build of `{folder}` would have `{text}`, without a version");
+                    objections.push(objection(message, String::new(), Fault::Unproven));
+                }
+            } else if !shows(&then, &now, target, &step.to) {
                 let name = target.entry.as_ref().and_then(|entry| entry.new_name.as_ref()).unwrap_or(&target.image);
                 let message = format!("the build of `{folder}` would not have `{name}` as {}", step.to);
                 objections.push(objection(message, elsewhere(&now, name), Fault::Unproven));
@@ -152,19 +158,24 @@ impl Prover for Proving<'_> {
         objections
     }
 
-    fn hindrances(&self, target: &Target) -> Vec<String> {
+    fn outlook(&self, target: &Target) -> Outlook {
         let folder = &target.folder.path;
-        let speaks = |path: &&String| {
-            let text = self.place.home.text(path).ok().flatten();
-            text.filter(|text| text.contains("argoproj.io/") && text.contains(folder.as_str()))
+        // A set or an updater names no folders, but patterns.
+        let speaks = |text: &str| {
+            text.contains("argoproj.io/") && (text.contains(folder.as_str()) || text.contains("kind: ApplicationSet"))
+                || text.contains("kind: ImageUpdater")
         };
-        let declaring: Vec<String> =
-            self.declaring.iter().filter_map(|path| speaks(&path)).map(|text| text.to_string()).collect();
-        let mut found = hindrances::updaters(self.place.home, target, &declaring);
+        let texts = self.declaring.iter().filter_map(|path| self.place.home.text(path).ok().flatten());
+        let declaring: Vec<String> = texts.filter(|text| speaks(text)).map(|text| text.to_string()).collect();
+        let mut warnings = hindrances::updaters(self.place.home, target, &declaring);
         let gathered = self.gather(&self.place, std::slice::from_ref(folder));
         let shown = if folder.is_empty() { "." } else { folder };
-        found.extend(hindrances::waiting(&gathered.built_at(shown).unwrap_or_default(), target));
-        found
+        warnings.extend(hindrances::waiting(&gathered.built_at(shown).unwrap_or_default(), target));
+        let own = gathered.overlays.iter().filter(|overlay| overlay.path == shown);
+        let applications = own.flat_map(|overlay| &overlay.applications);
+        let applications = applications.filter_map(|at| gathered.argo.applications.get(*at));
+        let applications = applications.map(|application| application.name.text.to_string()).collect();
+        Outlook { warnings, applications }
     }
 }
 
@@ -188,6 +199,18 @@ fn is_it(text: &str, target: &Target, version: &Version) -> bool {
     image.tag == version.tag.as_deref()
         && image.digest == version.digest.as_deref()
         && (is_pattern || image.repository == name)
+}
+
+/// An image that nothing gives a version any more.
+fn unversioned<'d>(now: &[&'d Datum], name: &str) -> Option<&'d str> {
+    let mut found = Vec::new();
+    for root in now {
+        image_fields(root, &mut found);
+    }
+    found.into_iter().find(|text| {
+        let image = Image::of(text);
+        image.repository == name && image.tag.is_none() && image.digest.is_none()
+    })
 }
 
 /// Where a build has the image in another version.
@@ -218,14 +241,14 @@ fn each_text<'d>(node: &'d Datum, visit: &mut dyn FnMut(&'d str)) {
 }
 
 /// The values of all fields called `image`.
-fn image_fields(node: &Datum, found: &mut Vec<String>) {
+fn image_fields<'d>(node: &'d Datum, found: &mut Vec<&'d str>) {
     match &node.content {
         Content::Scalar(_) => {}
         Content::Sequence(items) => items.iter().for_each(|item| image_fields(item, found)),
         Content::Mapping(pairs) => {
             for (key, value) in pairs {
                 if key.text() == "image" && matches!(value.content, Content::Scalar(_)) && !value.is_null() {
-                    found.push(value.text().to_owned());
+                    found.push(value.text());
                 }
                 image_fields(value, found);
             }

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use crate::release::diags::codes;
 use crate::release::edit::{self, Missing};
 use crate::release::guard::{self, Freeze, Guard, Past, Ruling, Verdict};
-use crate::release::{Class, Fault, Lookup, Objection, Prover, Refusal, Scope, SourceCommit, Step, Target, Version};
+use crate::release::{
+    Class, Fault, Lookup, Objection, Outlook, Prover, Refusal, Scope, SourceCommit, Step, Target, Version,
+};
 use crate::source::SourceMap;
 
 /// A service and the version that it is to have.
@@ -83,6 +85,8 @@ pub struct Plan {
     pub verdicts: Vec<Verdict>,
     /// What else there is to say.
     pub notes: Vec<String>,
+    /// What awaits it; nothing where nobody asked.
+    pub outlook: Outlook,
 }
 
 /// Works out what a bump changes. Refused where a guard refuses that is not overruled: all of them are told.
@@ -124,7 +128,7 @@ pub fn plan(
     let planned = Planned { steps, edits };
     let verdicts = judged(request, &planned, past, prover);
     refuse(&verdicts, &planned)?;
-    Ok(Plan { planned, unchanged, verdicts, notes: Vec::new() })
+    Ok(Plan { planned, unchanged, verdicts, notes: Vec::new(), outlook: Outlook::default() })
 }
 
 /// The version that runs of an image without an entry, by what is built.

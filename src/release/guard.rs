@@ -48,6 +48,8 @@ pub enum Ruling {
     Refused(String),
     /// It may not be, and why, but the caller said to do it.
     Overruled(String),
+    /// It stands against it, and why, but a rollback goes all the same.
+    Warned(String),
 }
 
 /// A guard, and what it came to for one service.

@@ -123,9 +123,10 @@ fn trailers_of(steps: &[Step], circumstances: &Circumstances) -> String {
             add(trailers::FROM, &from.to_string());
         }
         add(trailers::TO, &step.to.to_string());
-    }
-    if let Some(environment) = &circumstances.promoted_from {
-        add(trailers::PROMOTED_FROM, environment);
+        // What stands in a service's own block is said of that service alone.
+        if let Some(environment) = &circumstances.promoted_from {
+            add(trailers::PROMOTED_FROM, environment);
+        }
     }
     let source = &circumstances.source;
     if let Some(build) = source.build {

@@ -19,6 +19,7 @@ mod rollback;
 mod said;
 mod splice;
 mod target;
+mod undone;
 mod verify;
 mod version;
 
@@ -47,9 +48,31 @@ pub trait Prover {
     fn images(&self, folder: &str) -> Result<Vec<String>, Box<Diagnostic>>;
     /// What the edits make of the folders of these steps; nothing where all is as it should be.
     fn prove(&self, planned: &Planned) -> Vec<Objection>;
-    /// What may undo or hold up a rollback of an image, in sentences: who else writes its tag, a Rollout that pauses,
-    /// migrations.
-    fn hindrances(&self, target: &Target) -> Vec<String>;
+    /// What awaits a rollback of an image.
+    fn outlook(&self, target: &Target) -> Outlook;
+}
+
+/// What awaits a release once it is on its branch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// What may undo it or hold it up, in sentences: who else writes the tag, a Rollout that pauses, migrations.
+    pub warnings: Vec<String>,
+    /// The Applications that deploy it, by name.
+    pub applications: Vec<String>,
+}
+
+impl Outlook {
+    /// Takes in what awaits another image.
+    pub fn add(&mut self, other: Self) {
+        let Self { warnings, applications } = other;
+        for (own, more) in [(&mut self.warnings, warnings), (&mut self.applications, applications)] {
+            for text in more {
+                if !own.contains(&text) {
+                    own.push(text);
+                }
+            }
+        }
+    }
 }
 
 /// Why an edit is not proved.

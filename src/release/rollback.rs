@@ -4,7 +4,6 @@
 //! Messages are in the form of `git revert` (2.43 and later), since other tools read them.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,9 +12,10 @@ use crate::git::{CommitInfo, Store};
 use crate::release::diags::codes;
 use crate::release::guard::{self, abbreviated};
 use crate::release::message::{line, short, trailers};
+use crate::release::undone::{Known, Undone, Walk};
 use crate::release::{
-    Change, Class, Edit, Ended, Fault, Freeze, Guard, Kind, Lookup, Past, Place, Plan, Planned, Prover, Refusal,
-    Release, Ruling, Scope, Step, Target, Unchanged, Verdict, Version, changes, restore,
+    Change, Class, Edit, Ended, Entry, Fault, Freeze, Guard, Kind, Lookup, Outlook, Past, Place, Plan, Planned, Prover,
+    Refusal, Ruling, Scope, Step, Target, Unchanged, Verdict, Version, changes, restore,
 };
 use crate::source::SourceMap;
 use crate::tree::join;
@@ -56,6 +56,13 @@ pub struct At<'a> {
     pub root: &'a str,
 }
 
+/// A commit that is undone.
+struct Taken {
+    commit: CommitInfo,
+    /// Whether it was a rollback, so that what it took away comes back.
+    is_return: bool,
+}
+
 /// What a rollback would do.
 #[derive(Debug)]
 pub struct RolledBack {
@@ -63,14 +70,6 @@ pub struct RolledBack {
     pub plan: Plan,
     /// The message of its commit.
     pub message: String,
-}
-
-/// What of the history is undone for one image.
-struct Undone {
-    /// The changes that are undone, from the newest on.
-    changes: Vec<Change>,
-    /// The changes that were passed over: rollbacks, and what they had undone.
-    passed: Vec<Change>,
 }
 
 /// Works out a rollback at a commit.
@@ -85,10 +84,11 @@ pub fn rollback(
     let is_image = matches!(request.scope, Scope::Path(_));
     let mut texts: BTreeMap<String, (Arc<str>, Arc<str>)> = BTreeMap::new();
     let (mut steps, mut unchanged, mut notes) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut commits, mut rejected): (Vec<CommitInfo>, Vec<Version>) = (Vec::new(), Vec::new());
+    let (mut commits, mut rejected): (Vec<Taken>, Vec<Version>) = (Vec::new(), Vec::new());
+    let mut outlook = Outlook::default();
     for folder in lookup.folders(&request.service, &request.scope)? {
         for target in lookup.targets(&request.service, &folder, &request.images, is_image, prover, sources)? {
-            let now = target.entry.as_ref().map(crate::release::Entry::version).filter(|version| !version.is_empty());
+            let now = target.entry.as_ref().map(Entry::version).filter(|version| !version.is_empty());
             expected(request, &target, now.as_ref())?;
             if let (Some(to), Some(now)) = (&request.to, &now)
                 && now.is_same_release(to)
@@ -97,35 +97,62 @@ pub fn rollback(
                 unchanged.push(Unchanged { service: request.service.clone(), environment, version: now.clone() });
                 continue;
             }
-            let undone = undone(request, &target, at, past)?;
+            let undone = undone(request, &target, now.as_ref(), at, past)?;
             let Some(last) = undone.changes.last() else { continue };
-            let back = put_back(&target, last, lookup, at, &mut texts, sources)?;
+            outlook.add(prover.outlook(&target));
+            let entry = put_back(&target, last, lookup, at, &mut texts, sources)?;
+            let back = entry.as_ref().map(Entry::version).unwrap_or_default();
             for change in &undone.passed {
                 let made = change.made_by();
-                notes.push(format!("passed over: {} {}", abbreviated(&change.commit.hash), made.subject));
+                notes.push(format!("passed over: {} {}", abbreviated(&change.commit.hash), line(&made.subject)));
             }
+            outlook.warnings.extend(undone.changes.iter().filter_map(|change| left(change, &target, at)));
             for change in &undone.changes {
-                if !commits.iter().any(|known| known.hash == change.commit.hash) {
-                    commits.push(change.commit.clone());
+                let is_return = change.kind == Kind::Rollback;
+                if !commits.iter().any(|known| known.commit.hash == change.commit.hash) {
+                    commits.push(Taken { commit: change.commit.clone(), is_return });
                 }
                 let version = change.to.as_ref().map(|to| to.version.clone()).filter(|version| !version.is_empty());
-                let is_return = change.kind == Kind::Rollback;
-                rejected.extend(version.filter(|version| !is_return && !rejected.contains(version)));
+                let is_new = |version: &Version| !rejected.contains(version) && !version.is_same_release(&back);
+                rejected.extend(version.filter(|version| !is_return && is_new(version)));
             }
             let image = (target.image != request.service).then(|| target.image.clone());
             let environment = folder.environment_or_path().to_owned();
             let step = Step { service: request.service.clone(), environment, image, from: now, to: back };
-            steps.push((step, target));
+            // What is to be built is the entry as it comes back, with its name.
+            steps.push((step, Target { entry, ..target }));
         }
     }
     let edits = texts.into_iter().map(|(path, (before, after))| Edit { path, before, after }).collect();
     let planned = Planned { steps, edits };
     let verdicts = verdicts(request, &planned, prover)?;
-    for (_, target) in &planned.steps {
-        notes.extend(prover.hindrances(target));
+    let is_overruled = verdicts.iter().any(|verdict| verdict.guard == Guard::Verify && verdict.is_unbuilt);
+    let message = message(request, &planned, &commits, &rejected, is_overruled);
+    Ok(RolledBack { plan: Plan { planned, unchanged, verdicts, notes, outlook }, message })
+}
+
+/// What a commit that is undone changed of the service beside its image: that stays.
+fn left(change: &Change, target: &Target, at: At<'_>) -> Option<String> {
+    let (own, service) = (from_top(at.root, &target.folder.file), &target.service);
+    let folder = from_top(at.root, &target.folder.path);
+    let is_of = |path: &String| {
+        *path != own && (path.split('/').any(|part| part == service) || path.starts_with(&format!("{folder}/")))
+    };
+    let paths = at.store.history().changed(&change.commit).unwrap_or_default();
+    let paths: Vec<String> = paths.into_iter().filter(is_of).collect();
+    let (first, more) = (paths.first()?, paths.len() - 1);
+    let and = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let commit = abbreviated(&change.commit.hash);
+    Some(format!("{commit} changed other files of `{service}` as well, and those stay as they are: {first}{and}"))
+}
+
+/// A path from the top of Git's repository.
+fn from_top(root: &str, path: &str) -> String {
+    match (root.is_empty(), path.is_empty()) {
+        (true, _) => path.to_owned(),
+        (false, true) => root.to_owned(),
+        (false, false) => join(root, path),
     }
-    let message = message(request, &planned, &commits, &rejected);
-    Ok(RolledBack { plan: Plan { planned, unchanged, verdicts, notes }, message })
 }
 
 fn expected(request: &Rollback, target: &Target, now: Option<&Version>) -> Result<(), Refusal> {
@@ -138,7 +165,13 @@ fn expected(request: &Rollback, target: &Target, now: Option<&Version>) -> Resul
 }
 
 /// Finds what is to be undone, deepening a shallow clone where that is possible.
-fn undone(request: &Rollback, target: &Target, at: At<'_>, past: &dyn Past) -> Result<Undone, Refusal> {
+fn undone(
+    request: &Rollback,
+    target: &Target,
+    now: Option<&Version>,
+    at: At<'_>,
+    past: &dyn Past,
+) -> Result<Undone, Refusal> {
     for turn in 0.. {
         let (found, ended) = walked(request, target, at)?;
         let known = match found {
@@ -154,29 +187,44 @@ fn undone(request: &Rollback, target: &Target, at: At<'_>, past: &dyn Past) -> R
             return Err(Refusal::new(Class::Environment, &codes::SHALLOW, message)
                 .help("`git fetch --unshallow`, or clone with a greater depth"));
         }
-        let place = target.folder.environment_or_path();
-        let message = match &request.to {
-            Some(to) => format!("`{name}` never had {to} in {place}"),
-            None if known.is_empty() => format!("`{name}` was never released in {place}"),
-            None => format!("`{name}` has no earlier version in {place}"),
-        };
-        let refusal = Refusal::new(Class::Input, &codes::NOTHING_TO_ROLL_BACK, message);
-        let known = known.into_iter().take(8).collect::<Vec<_>>();
-        return Err(if known.is_empty() { refusal } else { refusal.help(format!("it had: {}", known.join(", "))) });
+        return Err(nothing(request, target, now, known));
     }
     Err(Refusal::new(Class::Environment, &codes::SHALLOW, "the history cannot be read far enough"))
 }
 
+/// There is not enough to undo: what there is instead.
+fn nothing(request: &Rollback, target: &Target, now: Option<&Version>, known: Known) -> Refusal {
+    let (name, folder) = (&request.service, &target.folder);
+    let place = match &folder.environment {
+        Some(environment) => format!("{environment} ({})", folder.path),
+        None => folder.path.clone(),
+    };
+    let refuse = |message: String| Refusal::new(Class::Input, &codes::NOTHING_TO_ROLL_BACK, message);
+    let now = now.map_or_else(|| "what runs".to_owned(), ToString::to_string);
+    let others: Vec<String> = known.versions.into_iter().filter(|version| *version != now).take(8).collect();
+    let others = others.join(", ");
+    let refusal = match (&request.to, known.earlier.as_slice()) {
+        (Some(to), _) => refuse(format!("`{name}` never had {to} in {place}")),
+        (None, []) => refuse(format!("`{name}` had no version before {now} in {place}")),
+        (None, earlier) => {
+            let count = earlier.len();
+            refuse(format!("`{name}` has no {} versions before {now} in {place}, but {count}", request.releases))
+                .help(format!("they are: {}", earlier.join(", ")))
+        }
+    };
+    match (others.is_empty(), &request.to) {
+        (true, _) => refusal,
+        (false, Some(_)) => refusal.help(format!("it had: {others}")),
+        (false, None) => refusal.help(format!("it had {others} too: name one with --to")),
+    }
+}
+
 /// What to undo, or the versions that there were.
-type Walked = Result<Undone, Vec<String>>;
+type Walked = Result<Undone, Known>;
 
 fn walked(request: &Rollback, target: &Target, at: At<'_>) -> Result<(Walked, Ended), Refusal> {
     let folder = target.folder.file.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let folder = match (at.root.is_empty(), folder.is_empty()) {
-        (true, _) => folder.to_owned(),
-        (false, true) => at.root.to_owned(),
-        (false, false) => join(at.root, folder),
-    };
+    let folder = from_top(at.root, folder);
     let place = Place {
         service: &target.service,
         environment: Some(target.folder.environment_or_path()),
@@ -190,112 +238,7 @@ fn walked(request: &Rollback, target: &Target, at: At<'_>) -> Result<(Walked, En
     Ok((walk.end(), ended))
 }
 
-/// What a walk passes changes over for.
-enum Seeks {
-    Nothing,
-    /// The change that made this value: what came after it is undone already.
-    Value(Option<Release>),
-}
-
-/// Walks back over changes, and tells what is undone.
-struct Walk<'a> {
-    request: &'a Rollback,
-    /// The value that a rollback went back to.
-    seeks: Seeks,
-    changes: Vec<Change>,
-    passed: Vec<Change>,
-    known: Vec<String>,
-    is_done: bool,
-    /// A change that was not made by a release: whether it undid the one before shows there.
-    open: Option<Change>,
-}
-
-impl<'a> Walk<'a> {
-    fn new(request: &'a Rollback) -> Self {
-        Self {
-            request,
-            seeks: Seeks::Nothing,
-            changes: Vec::new(),
-            passed: Vec::new(),
-            known: Vec::new(),
-            is_done: false,
-            open: None,
-        }
-    }
-
-    fn take(&mut self, change: Change) -> ControlFlow<()> {
-        if let Some(from) = change.from.as_ref().filter(|from| !from.version.is_empty()) {
-            let text = from.version.to_string();
-            if !self.known.contains(&text) {
-                self.known.push(text);
-            }
-        }
-        if let Some(open) = self.open.take() {
-            let is_undoing = open.to == change.from && open.from == change.to;
-            if is_undoing {
-                self.seeks = Seeks::Value(open.to.clone());
-                self.passed.push(open);
-            } else if self.count(open).is_break() {
-                return ControlFlow::Break(());
-            }
-        }
-        if matches!(&self.seeks, Seeks::Value(value) if change.to != *value) {
-            self.passed.push(change);
-            return ControlFlow::Continue(());
-        }
-        match change.kind {
-            // What a rollback took back returns by undoing that rollback.
-            Kind::Rollback if self.is_wanted(&change) => {
-                self.changes.push(change);
-                self.is_done = true;
-                ControlFlow::Break(())
-            }
-            Kind::Rollback => {
-                self.seeks = Seeks::Value(change.to.clone());
-                self.passed.push(change);
-                ControlFlow::Continue(())
-            }
-            Kind::ByHand => {
-                self.seeks = Seeks::Nothing;
-                self.open = Some(change);
-                ControlFlow::Continue(())
-            }
-            Kind::Bump | Kind::Promotion | Kind::Reapply => {
-                self.seeks = Seeks::Nothing;
-                self.count(change)
-            }
-        }
-    }
-
-    fn count(&mut self, change: Change) -> ControlFlow<()> {
-        // Before the first version there is nothing to go back to.
-        if change.before.is_none() {
-            return ControlFlow::Continue(());
-        }
-        let is_wanted = self.is_wanted(&change);
-        self.changes.push(change);
-        let is_enough = self.request.to.is_none() && self.changes.len() == self.request.releases;
-        if is_wanted || is_enough {
-            self.is_done = true;
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn is_wanted(&self, change: &Change) -> bool {
-        let from = change.from.as_ref();
-        self.request.to.as_ref().is_some_and(|to| from.is_some_and(|from| from.version.is_same_release(to)))
-    }
-
-    fn end(mut self) -> Walked {
-        if let Some(open) = self.open.take() {
-            let _ = self.count(open);
-        }
-        if self.is_done { Ok(Undone { changes: self.changes, passed: self.passed }) } else { Err(self.known) }
-    }
-}
-
-/// Puts the entry's old text back into the file as it is now; the version that this comes to.
+/// Puts the entry's old text back into the file as it is now; the entry that this comes to.
 fn put_back(
     target: &Target,
     last: &Change,
@@ -303,7 +246,7 @@ fn put_back(
     at: At<'_>,
     texts: &mut BTreeMap<String, (Arc<str>, Arc<str>)>,
     sources: &mut SourceMap,
-) -> Result<Version, Refusal> {
+) -> Result<Option<Entry>, Refusal> {
     let path = &target.folder.file;
     let (before, now) = match texts.get(path) {
         Some((before, now)) => (before.clone(), now.clone()),
@@ -323,9 +266,8 @@ fn put_back(
     let shown = format!("{path} before {}", abbreviated(&last.commit.hash));
     let other = sources.add(shown.as_str(), old.clone());
     let edited = restore(&now, file, &target.image, &old, other).map_err(Refusal::input)?;
-    let version = edited.after.map(|entry| entry.version()).unwrap_or_default();
     texts.insert(path.clone(), (before, edited.text.into()));
-    Ok(version)
+    Ok(edited.after)
 }
 
 /// What stands against it: a folder that does not build refuses, all else warns.
@@ -341,14 +283,13 @@ fn verdicts(request: &Rollback, planned: &Planned, prover: &dyn Prover) -> Resul
     for (step, target) in &planned.steps {
         let environment = target.folder.environment.as_deref();
         if let Ruling::Refused(why) = guard::freeze(environment, &request.freezes, request.now) {
-            verdicts.push(verdict(Guard::Freeze, &step.service, Ruling::Overruled(why), String::new()));
+            verdicts.push(verdict(Guard::Freeze, &step.service, Ruling::Warned(why), String::new()));
         }
     }
     if planned.steps.is_empty() {
         return Ok(verdicts);
     }
     for objection in prover.prove(planned) {
-        let is_entry_gone = planned.steps.iter().any(|(step, _)| step.to.is_empty());
         match objection.fault {
             Fault::Unbuilt if !request.is_unproven_fine => {
                 let mut refusal = Refusal::new(Class::Input, &codes::UNBUILT, objection.message);
@@ -359,10 +300,11 @@ fn verdicts(request: &Rollback, planned: &Planned, prover: &dyn Prover) -> Resul
                 let ruling = Ruling::NotEvaluated(objection.message);
                 verdicts.push(verdict(Guard::Verify, &objection.service, ruling, String::new()));
             }
-            Fault::Unproven if is_entry_gone => {}
-            Fault::Unbuilt | Fault::Unproven => {
-                let ruling = Ruling::Overruled(objection.message);
-                verdicts.push(verdict(Guard::Verify, &objection.service, ruling, objection.details));
+            fault @ (Fault::Unbuilt | Fault::Unproven) => {
+                let is_unbuilt = matches!(fault, Fault::Unbuilt);
+                let ruling = if is_unbuilt { Ruling::Overruled } else { Ruling::Warned }(objection.message);
+                let verdict = verdict(Guard::Verify, &objection.service, ruling, objection.details);
+                verdicts.push(Verdict { is_unbuilt, ..verdict });
             }
         }
     }
@@ -377,13 +319,31 @@ fn reverting(subject: &str) -> String {
     }
 }
 
-fn message(request: &Rollback, planned: &Planned, commits: &[CommitInfo], rejected: &[Version]) -> String {
-    let mut text = match (commits, planned.steps.first()) {
-        ([], _) | (_, None) => return String::new(),
-        ([commit], _) => format!("{}\n", reverting(&commit.subject)),
-        (_, Some((step, _))) => format!("Revert {} to {}\n", request.service, short(&step.to)),
-    };
-    for commit in commits {
+/// The first line: of one commit what Git would write; what brings back what rollbacks took away is a return as well.
+fn subject(request: &Rollback, planned: &Planned, commits: &[Taken]) -> String {
+    let versions: Vec<String> = planned.steps.iter().map(|(step, _)| short(&step.to)).collect();
+    match (commits, versions.as_slice()) {
+        ([only], _) => reverting(&only.commit.title),
+        ([.., oldest], _) if commits.iter().all(|taken| taken.is_return) => reverting(&oldest.commit.title),
+        (_, [first, others @ ..]) if others.iter().all(|other| other == first) => {
+            format!("Revert {} to {first}", request.service)
+        }
+        _ => format!("Revert {}", request.service),
+    }
+}
+
+fn message(
+    request: &Rollback,
+    planned: &Planned,
+    commits: &[Taken],
+    rejected: &[Version],
+    is_overruled: bool,
+) -> String {
+    if planned.steps.is_empty() {
+        return String::new();
+    }
+    let mut text = subject(request, planned, commits) + "\n";
+    for Taken { commit, .. } in commits {
         text += &match commit.parents.as_slice() {
             [first, _, ..] => {
                 format!("\nThis reverts commit {}, reversing\nchanges made to {first}.\n", commit.hash)
@@ -408,6 +368,9 @@ fn message(request: &Rollback, planned: &Planned, commits: &[CommitInfo], reject
     }
     for version in rejected {
         add(trailers::REJECTS, &format!("{} {version}", request.service));
+    }
+    if is_overruled {
+        add(trailers::OVERRULED, Guard::Verify.name());
     }
     if let Some(reason) = &request.reason {
         add(trailers::REASON, reason);

@@ -125,6 +125,10 @@ pub fn undo(subject: &str) -> Option<Undo> {
     while let Some(inner) = rest.strip_prefix("Revert \"") {
         (rest, count) = (inner, count + 1);
     }
+    // Several releases undone at once, as `rollback` writes it.
+    if let ["Revert", _, "to", _] = rest.trim_end_matches('"').split(' ').collect::<Vec<_>>().as_slice() {
+        count += 1;
+    }
     // `Revert "Reapply "…""` takes away again what had come back.
     let is_undone = count % 2 == 1;
     (count > 0).then_some(if is_undone { Undo::Revert } else { Undo::Reapply })
@@ -179,6 +183,8 @@ mod tests {
             ("Revert \"Revert \"Update x to v1\"\"", Some(Undo::Reapply)),
             ("Update x to v1", None),
             ("Revert x", None),
+            ("Revert order-service to v1", Some(Undo::Revert)),
+            ("Revert \"Revert order-service to v1\"", Some(Undo::Reapply)),
         ] {
             assert_eq!(undo(subject), expected, "{subject}");
         }

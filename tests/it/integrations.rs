@@ -16,7 +16,7 @@ use crate::support::{Repository, Run, files, gitopsctl, project};
 
 /// The commands that the real program has, of those that the pipelines call. What they pass to these is given to its parser
 /// as well ([`is_accepted`]). The list cannot fall behind: a command that `--help` names must be in it.
-const WRITTEN: &[&str] = &["lint", "render"];
+const WRITTEN: &[&str] = &["bump", "rollback", "history", "lint", "render"];
 
 /// All that the pipelines call.
 const CALLED: &[&str] = &["bump", "rollback", "history", "lint", "render"];
@@ -34,7 +34,7 @@ if [ -f "$here/$command.out" ]; then cat "$here/$command.out"; fi
 if [ -f "$here/$command.exit" ]; then exit "$(cat "$here/$command.exit")"; fi
 "#;
 
-const TOKEN: &str = "t0ken-of-nobody";
+pub(crate) const TOKEN: &str = "t0ken-of-nobody";
 
 fn file(path: &str) -> String {
     fs::read_to_string(project().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -68,13 +68,13 @@ fn items(value: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// A job as CI has it when everything is put in: its script, and the variables that its shell sees.
-struct Job {
+pub(crate) struct Job {
     script: String,
     variables: BTreeMap<String, String>,
 }
 
 /// What GitLab sets for the pipeline of a Git tag.
-fn gitlab(tag: &str) -> BTreeMap<String, String> {
+pub(crate) fn gitlab(tag: &str) -> BTreeMap<String, String> {
     let pairs = [
         ("CI_COMMIT_TAG", tag),
         ("CI_COMMIT_SHA", "0123456789012345678901234567890123456789"),
@@ -93,7 +93,7 @@ fn gitlab(tag: &str) -> BTreeMap<String, String> {
 
 /// A component of integrations/gitlab with its inputs put in. Each must be declared and match its pattern; each that has no
 /// default must be given.
-fn component(name: &str, inputs: &[(&str, &str)], predefined: &BTreeMap<String, String>) -> Job {
+pub(crate) fn component(name: &str, inputs: &[(&str, &str)], predefined: &BTreeMap<String, String>) -> Job {
     let path = format!("integrations/gitlab/templates/{name}.yml");
     let source = file(&path);
     let (head, body) = source.split_once("\n---\n").unwrap_or_else(|| panic!("{path} has no header"));
@@ -130,7 +130,7 @@ fn component(name: &str, inputs: &[(&str, &str)], predefined: &BTreeMap<String, 
 }
 
 /// An action of integrations/github with its inputs and the runner's context put in.
-fn action(name: &str, inputs: &[(&str, &str)], context: &[(&str, &str)]) -> Job {
+pub(crate) fn action(name: &str, inputs: &[(&str, &str)], context: &[(&str, &str)]) -> Job {
     let path = format!("integrations/github/{name}/action.yml");
     let action = document(&path, &file(&path));
     assert_eq!(action["runs"]["using"], "composite", "{path}");
@@ -164,7 +164,7 @@ fn action(name: &str, inputs: &[(&str, &str)], context: &[(&str, &str)]) -> Job 
 }
 
 /// A place to run scripts in: `work`, where they start, and `bin` with what stands for programs.
-struct Runner {
+pub(crate) struct Runner {
     folder: Repository,
 }
 
@@ -190,7 +190,7 @@ impl Runner {
     }
 
     /// Runs a job in a folder, by a shell with its options, gitopsctl being what lies in `bin`.
-    fn run_in(&self, folder: &Path, shell: &[&str], job: &Job, more: &[(&str, &str)]) -> Run {
+    pub(crate) fn run_in(&self, folder: &Path, shell: &[&str], job: &Job, more: &[(&str, &str)]) -> Run {
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin", self.path("bin").display());
         let output = Command::new(shell[0])
             .args(&shell[1..])
@@ -212,7 +212,7 @@ impl Runner {
         }
     }
 
-    fn run(&self, shell: &[&str], job: &Job, more: &[(&str, &str)]) -> Run {
+    pub(crate) fn run(&self, shell: &[&str], job: &Job, more: &[(&str, &str)]) -> Run {
         self.run_in(&self.path("work"), shell, job, more)
     }
 
@@ -233,8 +233,8 @@ impl Runner {
 }
 
 /// The shells that runners have: GitLab takes bash where the image has it, else sh; GitHub's actions name bash.
-const SHELLS: [&[&str]; 2] = [&["bash", "-euo", "pipefail"], &["sh", "-eu"]];
-const BASH: &[&str] = &["bash", "--noprofile", "--norc", "-e", "-o", "pipefail"];
+pub(crate) const SHELLS: [&[&str]; 2] = [&["bash", "-euo", "pipefail"], &["sh", "-eu"]];
+pub(crate) const BASH: &[&str] = &["bash", "--noprofile", "--norc", "-e", "-o", "pipefail"];
 
 const REPOSITORY: &str = "https://git.example.com/shop/gitops.git";
 const INPUTS: [(&str, &str); 3] =
@@ -483,7 +483,7 @@ fn history(kind: &str, commit: &str) -> String {
 }
 
 /// The rollback of either forge, as an alarm starts it, or a person with an empty revision.
-fn rollbacks(repository: &str, service: &str, environment: &str, revision: &str) -> [Job; 2] {
+pub(crate) fn rollbacks(repository: &str, service: &str, environment: &str, revision: &str) -> [Job; 2] {
     let mut predefined = gitlab("");
     predefined.insert("CI_PROJECT_URL".to_owned(), "https://git.example.com/shop/gitops".to_owned());
     let mut gitlab = component("rollback", &[("image", "x"), ("repository", repository)], &predefined);
@@ -603,7 +603,7 @@ fn a_rollback_takes_names_and_commits_alone() {
 }
 
 /// A runner whose gitopsctl is the real one.
-fn real() -> Runner {
+pub(crate) fn real() -> Runner {
     let runner = Runner::new();
     runner.program("gitopsctl", &format!("#!/bin/sh\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_gitopsctl")));
     runner

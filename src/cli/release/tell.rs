@@ -23,6 +23,9 @@ pub(super) fn tell(
     for note in landed.notes.iter().chain(&plan.notes) {
         terminal.say(note);
     }
+    for warning in &plan.outlook.warnings {
+        terminal.say(&format!("warning: {warning}"));
+    }
     if format == Format::Json {
         return terminal.print(&format!("{:#}\n", json(landed, dry_run)));
     }
@@ -30,6 +33,7 @@ pub(super) fn tell(
         let (what, why) = match &verdict.ruling {
             Ruling::NotEvaluated(why) => ("not evaluated", why),
             Ruling::Overruled(why) => ("overruled", why),
+            Ruling::Warned(why) => ("warning", why),
             Ruling::Passed | Ruling::Refused(_) => continue,
         };
         terminal.say(&format!("{} ({}): {what}: {why}", verdict.service, verdict.guard.name()));
@@ -41,7 +45,8 @@ pub(super) fn tell(
     for (step, target) in &plan.planned.steps {
         let from = step.from.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
         let image = step.image.as_ref().map_or_else(String::new, |image| format!(" ({image})"));
-        let (service, to, place, file) = (&step.service, &step.to, &step.environment, &target.folder.file);
+        let (service, place, file) = (&step.service, &step.environment, &target.folder.file);
+        let to = if step.to.is_empty() { "what the manifests have".to_owned() } else { step.to.to_string() };
         terminal.print(&format!("{service}{image} in {place}: {from} -> {to}, {file}\n"))?;
     }
     if dry_run && !plan.planned.edits.is_empty() {
@@ -64,6 +69,12 @@ pub(super) fn tell(
         terminal.print(&place)?;
         if let Some(link) = &landed.link {
             terminal.print(&format!("{link}\n"))?;
+        }
+        if !landed.is_pushed {
+            terminal.say("next: `git push`");
+        }
+        for application in plan.outlook.applications.iter().filter(|_| landed.link.is_none()) {
+            terminal.say(&format!("next: `argocd app wait {application} --sync --health --operation`"));
         }
     }
     Ok(())
@@ -98,6 +109,8 @@ fn json(landed: &Landed<Plan>, dry_run: bool) -> Value {
         "message": landed.message,
         "diff": diffs.collect::<String>(),
         "dryRun": dry_run,
+        "warnings": plan.outlook.warnings,
+        "applications": plan.outlook.applications,
         "notes": landed.notes.iter().chain(&plan.notes).collect::<Vec<_>>(),
         "error": null,
     })
@@ -109,6 +122,7 @@ fn verdict(verdict: &crate::release::Verdict) -> Value {
         Ruling::NotEvaluated(why) => ("not-evaluated", Some(why)),
         Ruling::Refused(why) => ("refused", Some(why)),
         Ruling::Overruled(why) => ("overruled", Some(why)),
+        Ruling::Warned(why) => ("warned", Some(why)),
     };
     json!({"guard": verdict.guard.name(), "service": verdict.service, "ruling": ruling, "reason": why})
 }
