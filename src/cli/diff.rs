@@ -85,7 +85,7 @@ impl Diff {
         let from = gather_place(&before, &home_before, options, origin.as_deref());
         let to = gather_place(&after, &home_after, options, origin.as_deref());
         let (book, _) = policies::book(&home_after)?;
-        let today = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
+        let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
         let sides = Sides { before: &from, after: &to, changed: Some(&paths) };
         let found = diff::diff(&sides, &book, &today);
         before.is_whole()?;

@@ -170,7 +170,7 @@ fn escaped(text: &str) -> String {
     let line = visible::line(text);
     let mut out = String::new();
     for (at, part) in line.split('`').enumerate() {
-        let is_code = at % 2 == 1 && line.matches('`').count() % 2 == 0;
+        let is_code = at % 2 == 1 && line.matches('`').count().is_multiple_of(2);
         if is_code {
             out += &code(part);
         } else {
