@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use crate::catalog::PLATFORM_FILE;
-use crate::compare::{self, Difference, Side};
+use crate::compare::{self, Difference, Identity, Side};
 use crate::diag::Finding;
 use crate::kustomize::{Session, Setter};
 use crate::pipeline::baseline;
 use crate::pipeline::deployed::{self, Deployment};
 use crate::pipeline::gather::{Gathered, Place};
 use crate::pipeline::lint::{self, Rules};
-use crate::pipeline::plan::{Objects, build_all};
+use crate::pipeline::plan::{Objects, build_all, environment_of};
 use crate::pipeline::proof::declaring_files;
 use crate::pipeline::touched::Graph;
 use crate::policy::{Flags, Policybook};
@@ -103,10 +103,12 @@ pub fn diff(sides: &Sides<'_>, book: &Policybook, today: &str) -> Diff {
         Reached { changed, touched, tops }
     });
     let tops = |side: usize| reached.as_ref().map(|reached| if side == 0 { &reached.tops.0 } else { &reached.tops.1 });
-    let ((mut before, unbuilt_before), (mut after, unbuilt_after)) = rayon::join(
-        || built(sides.before, reached.as_ref(), tops(0)),
-        || built(sides.after, reached.as_ref(), tops(1)),
-    );
+    let scope = |side: usize| match reached.as_ref().zip(tops(side)) {
+        Some((reached, tops)) => Scope::Reached(reached, tops),
+        None => Scope::All,
+    };
+    let ((mut before, unbuilt_before), (mut after, unbuilt_after)) =
+        rayon::join(|| built(sides.before, scope(0)), || built(sides.after, scope(1)));
     let mut units = paired(&before, &after, &unbuilt_before, &unbuilt_after);
     units.sort_by(|one, other| {
         let rank = |unit: &Unit| unit.environment.as_deref().and_then(crate::layout::rank);
@@ -139,7 +141,7 @@ pub fn diff(sides: &Sides<'_>, book: &Policybook, today: &str) -> Diff {
 }
 
 /// What changed paths reach.
-struct Reached<'a> {
+pub(super) struct Reached<'a> {
     changed: &'a BTreeSet<String>,
     touched: BTreeSet<String>,
     /// Those that nothing includes, before and after.
@@ -178,22 +180,34 @@ impl Reached<'_> {
     }
 }
 
+/// Which overlays are built.
+#[derive(Clone, Copy)]
+pub(super) enum Scope<'a> {
+    /// All that are deployed.
+    All,
+    /// What a change reaches, and those of its folders that nothing includes.
+    Reached(&'a Reached<'a>, &'a [String]),
+    /// Those of one environment, of some services; none: of all.
+    Environment(&'a str, &'a [String]),
+}
+
 /// Builds one side; the folders that do not build beside it.
-fn built(place: &Place<'_>, reached: Option<&Reached<'_>>, tops: Option<&Vec<String>>) -> (Gathered, Vec<String>) {
+pub(super) fn built(place: &Place<'_>, scope: Scope<'_>) -> (Gathered, Vec<String>) {
     let mut gathered = Gathered::default();
-    let services: Vec<String> = match reached {
-        None => crate::catalog::service_names(place.home),
-        Some(reached) => {
+    let services: Vec<String> = match scope {
+        Scope::Reached(reached, _) => {
             let owner = |path: &String| crate::layout::owner(path, &[]).0;
             let services: BTreeSet<String> = reached.touched.iter().filter_map(owner).collect();
             services.into_iter().collect()
         }
+        Scope::Environment(_, services) if !services.is_empty() => services.to_vec(),
+        _ => crate::catalog::service_names(place.home),
     };
     gathered.load_settings_of(place, &services);
     let sources = std::mem::take(&mut gathered.sources);
     let options = crate::kustomize::Options { shared: true, graph: true, ..place.options };
     let session = Session::new(place.tree, place.repository, sources, options);
-    let plan = plan(place, &session, &gathered, reached, tops);
+    let plan = plan(place, &session, &gathered, scope);
     let made = build_all(place, &session, &plan.deployments, &|_| ());
     let failed = plan.deployments.iter().zip(&made).filter(|(_, made)| made.is_err());
     let failed = failed.map(|(deployment, _)| place.shown(&deployment.root).to_owned()).collect();
@@ -203,13 +217,8 @@ fn built(place: &Place<'_>, reached: Option<&Reached<'_>>, tops: Option<&Vec<Str
     (gathered, failed)
 }
 
-fn plan(
-    place: &Place<'_>,
-    session: &Session<'_>,
-    gathered: &Gathered,
-    reached: Option<&Reached<'_>>,
-    tops: Option<&Vec<String>>,
-) -> Plan {
+fn plan(place: &Place<'_>, session: &Session<'_>, gathered: &Gathered, scope: Scope<'_>) -> Plan {
+    let reached = if let Scope::Reached(reached, _) = scope { Some(reached) } else { None };
     let text = |path: &String| place.home.text(path).ok().flatten();
     let is_meant = |path: &&String| {
         text(path).is_some_and(|text| {
@@ -224,9 +233,18 @@ fn plan(
     let documents: Vec<&Datum> = raw.iter().map(|(_, document)| document).collect();
     let mut deployed = deployed::deployed(place, session, gathered.catalog(), &documents);
     let mut deployments = std::mem::take(&mut deployed.deployments);
-    let Some(reached) = reached else {
+    let Scope::Reached(reached, tops) = scope else {
         if deployments.is_empty() {
             deployments = deployed::by_folders(place, session, place.repository);
+        }
+        if let Scope::Environment(name, services) = scope {
+            let patterns = gathered.patterns();
+            deployments.retain(|deployment| {
+                let (service, environment) = crate::layout::owner(place.shown(&deployment.root), &patterns);
+                let environment = environment.or_else(|| environment_of(deployment, &deployed));
+                environment.as_deref() == Some(name)
+                    && (services.is_empty() || service.is_some_and(|service| services.contains(&service)))
+            });
         }
         return Plan { deployments, deployed, unread };
     };
@@ -237,7 +255,7 @@ fn plan(
     deployments.retain(|deployment| {
         deployment.applications.iter().any(changed_file) || reached.is_reached(place, deployment, &deployed)
     });
-    for top in tops.into_iter().flatten() {
+    for top in tops {
         let root = join(place.repository, top);
         let root = if top.is_empty() { place.repository.to_owned() } else { root };
         if !deployments.iter().any(|deployment| deployment.root == root) {
@@ -248,13 +266,13 @@ fn plan(
 }
 
 /// An overlay on one side, as what it is paired by.
-struct Half<'a> {
-    at: usize,
+pub(super) struct Half<'a> {
+    pub(super) at: usize,
     applications: Vec<String>,
-    path: &'a str,
+    pub(super) path: &'a str,
 }
 
-fn halves(gathered: &Gathered) -> Vec<Half<'_>> {
+pub(super) fn halves(gathered: &Gathered) -> Vec<Half<'_>> {
     let name = |at: &usize| {
         let application = gathered.argo.applications.get(*at)?;
         Some(application.name.to_string())
@@ -271,12 +289,14 @@ fn halves(gathered: &Gathered) -> Vec<Half<'_>> {
         .collect()
 }
 
-fn sides(gathered: &Gathered, at: usize) -> Vec<Side<'_>> {
+pub(super) fn sides(gathered: &Gathered, at: usize) -> Vec<Side<'_>> {
+    let namespace = gathered.overlays.get(at).and_then(|overlay| overlay.namespace.as_deref()).unwrap_or_default();
     match gathered.made.get(at) {
-        Some(Objects::Built(resources)) => {
-            resources.iter().map(|resource| Side { root: &resource.root, stable_name: resource.first_name() }).collect()
-        }
-        Some(Objects::Read(objects)) => objects.iter().map(|root| Side { root, stable_name: "" }).collect(),
+        Some(Objects::Built(resources)) => resources
+            .iter()
+            .map(|resource| Side { root: &resource.root, stable_name: resource.first_name(), namespace })
+            .collect(),
+        Some(Objects::Read(objects)) => objects.iter().map(|root| Side { root, stable_name: "", namespace }).collect(),
         None => Vec::new(),
     }
 }
@@ -313,7 +333,7 @@ fn paired(before: &Gathered, after: &Gathered, unbuilt_before: &[String], unbuil
         .filter_map(|half| {
             let partner = partners.get(&half.at).copied();
             let then = partner.map(|at| sides(before, at)).unwrap_or_default();
-            let differences = compare::compare(&then, &sides(after, half.at));
+            let differences = compare::compare(&then, &sides(after, half.at), Identity::Cluster);
             let what = if partner.is_some() { What::Changed } else { What::Added };
             let is_meant = !differences.is_empty() || what == What::Added;
             let mut unit = is_meant.then(|| unit(after, half, what, differences))?;
@@ -325,7 +345,12 @@ fn paired(before: &Gathered, after: &Gathered, unbuilt_before: &[String], unbuil
         if unbuilt_after.iter().any(|path| path == half.path) {
             units.push(unit(before, half, What::Unbuilt, Vec::new()));
         } else {
-            units.push(unit(before, half, What::Removed, compare::compare(&sides(before, half.at), &[])));
+            units.push(unit(
+                before,
+                half,
+                What::Removed,
+                compare::compare(&sides(before, half.at), &[], Identity::Cluster),
+            ));
         }
     }
     // What builds on neither side.
@@ -347,7 +372,7 @@ fn paired(before: &Gathered, after: &Gathered, unbuilt_before: &[String], unbuil
     units
 }
 
-fn unit(gathered: &Gathered, half: &Half<'_>, what: What, differences: Vec<Difference>) -> Unit {
+pub(super) fn unit(gathered: &Gathered, half: &Half<'_>, what: What, differences: Vec<Difference>) -> Unit {
     let overlay = &gathered.overlays[half.at];
     Unit {
         what,

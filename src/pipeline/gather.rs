@@ -167,7 +167,7 @@ impl Gathered {
         self.read(shown, &texts, is_strict);
     }
 
-    fn patterns(&self) -> Vec<String> {
+    pub(super) fn patterns(&self) -> Vec<String> {
         let patterns = self.catalog().into_iter().flat_map(|catalog| &catalog.platform.layout.patterns);
         patterns.map(|pattern| pattern.value.clone()).collect()
     }
@@ -384,6 +384,11 @@ impl Gathered {
     /// The changes that builds made to values.
     pub(super) fn origins(&self) -> &Origins {
         &self.origins
+    }
+
+    /// Whether nothing was built or read.
+    pub fn is_empty(&self) -> bool {
+        self.overlays.is_empty()
     }
 
     /// Whether anything was built, rather than read.

@@ -4,6 +4,7 @@ mod affected;
 pub mod baseline;
 mod deployed;
 pub mod diff;
+pub mod drift;
 pub mod gather;
 mod hindrances;
 pub mod land;
