@@ -6,14 +6,14 @@ use rayon::prelude::*;
 
 use crate::catalog::PLATFORM_FILE;
 use crate::compare::{self, Difference, Identity, Side};
-use crate::diag::Finding;
+use crate::diag::{Finding, Severity};
 use crate::kustomize::{Session, Setter};
 use crate::pipeline::baseline;
 use crate::pipeline::deployed::{self, Deployment};
 use crate::pipeline::gather::{Gathered, Place};
 use crate::pipeline::lint::{self, Rules};
 use crate::pipeline::plan::{Objects, build_all, environment_of};
-use crate::pipeline::proof::declaring_files;
+use crate::pipeline::proof::{ARGO, declaring_files};
 use crate::pipeline::touched::Graph;
 use crate::policy::{Flags, Policybook};
 use crate::source::Origin;
@@ -126,6 +126,7 @@ pub fn diff(sides: &Sides<'_>, book: &Policybook, today: &str) -> Diff {
             before,
             changed: None,
             old: None,
+            least: Severity::Info,
         };
         lint::judge(gathered, &rules)
     };
@@ -219,19 +220,21 @@ pub(super) fn built(place: &Place<'_>, scope: Scope<'_>) -> (Gathered, Vec<Strin
 
 fn plan(place: &Place<'_>, session: &Session<'_>, gathered: &Gathered, scope: Scope<'_>) -> Plan {
     let reached = if let Scope::Reached(reached, _) = scope { Some(reached) } else { None };
-    let text = |path: &String| place.home.text(path).ok().flatten();
-    let is_meant = |path: &&String| {
-        text(path).is_some_and(|text| {
-            text.contains("argoproj.io/")
-                && (reached.is_none_or(|reached| reached.changed.contains(*path) || reached.is_named_in(&text))
-                    || text.contains("kind: ApplicationSet"))
-        })
-    };
     let declaring = declaring_files(place.home, place.home.has_file(PLATFORM_FILE));
-    let files: Vec<String> = declaring.par_iter().filter(is_meant).map(|path| join(place.repository, path)).collect();
+    let speaking = place.home.holding(&declaring, ARGO);
+    let is_meant = |path: &String, text: &str| {
+        reached.is_none_or(|reached| reached.changed.contains(path) || reached.is_named_in(text))
+            || text.contains("kind: ApplicationSet")
+    };
+    let files: Vec<String> = speaking
+        .par_iter()
+        .filter(|(path, text)| is_meant(path, text))
+        .map(|(path, _)| join(place.repository, path))
+        .collect();
+    let has_health = speaking.iter().any(|(_, text)| deployed::says_application_health(text));
     let (raw, unread) = deployed::documents_in(place, session, &files);
     let documents: Vec<&Datum> = raw.iter().map(|(_, document)| document).collect();
-    let mut deployed = deployed::deployed(place, session, gathered.catalog(), &documents);
+    let mut deployed = deployed::deployed(place, session, gathered.catalog(), &documents, has_health);
     let mut deployments = std::mem::take(&mut deployed.deployments);
     let Scope::Reached(reached, tops) = scope else {
         if deployments.is_empty() {
