@@ -1,6 +1,7 @@
 //! What a change does to the cluster: what it can reach is built before and after, and compared object by object.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -90,21 +91,12 @@ struct Plan {
 
 /// Compares what is deployed before and after a change.
 pub fn diff(sides: &Sides<'_>, book: &Policybook, today: &str) -> Diff {
-    let (files_before, files_after) = rayon::join(|| sides.before.home.files(""), || sides.after.home.files(""));
-    let reached = sides.changed.map(|changed| {
-        let (before, after) =
-            rayon::join(|| Graph::of(sides.before.home, &files_before), || Graph::of(sides.after.home, &files_after));
-        let (mut touched, other) = (before.touched(changed), after.touched(changed));
-        touched.extend(other);
-        let tops = (
-            before.tops(&touched).into_iter().cloned().collect::<Vec<_>>(),
-            after.tops(&touched).into_iter().cloned().collect::<Vec<_>>(),
-        );
-        Reached { changed, touched, tops }
-    });
-    let tops = |side: usize| reached.as_ref().map(|reached| if side == 0 { &reached.tops.0 } else { &reached.tops.1 });
+    let reached = sides.changed.map(|changed| Reached::of(sides, changed));
+    let tops = |side: usize| {
+        reached.as_ref().map(|reached| if side == 0 { reached.tops.0.as_slice() } else { reached.tops.1.as_slice() })
+    };
     let scope = |side: usize| match reached.as_ref().zip(tops(side)) {
-        Some((reached, tops)) => Scope::Reached(reached, tops),
+        Some((reached, tops)) => Scope::Reached(reached, tops, side == 1),
         None => Scope::All,
     };
     let ((mut before, unbuilt_before), (mut after, unbuilt_after)) =
@@ -147,9 +139,33 @@ pub(super) struct Reached<'a> {
     touched: BTreeSet<String>,
     /// Those that nothing includes, before and after.
     tops: (Vec<String>, Vec<String>),
+    /// Files that speak of Argo CD, with their texts, before and after.
+    speaking: (Texts, Texts),
 }
 
-impl Reached<'_> {
+/// Paths and texts.
+type Texts = Vec<(String, Arc<str>)>;
+
+impl<'a> Reached<'a> {
+    /// What changed paths reach. Only the state after is looked through: the one before is the same in all that did not change.
+    fn of(sides: &Sides<'_>, changed: &'a BTreeSet<String>) -> Self {
+        let (before, after) = (sides.before.home, sides.after.home);
+        let files = after.files("");
+        let (graph, speaking) = rayon::join(
+            || Graph::of(after, &files),
+            || after.holding(&declaring_files(after, after.has_file(PLATFORM_FILE)), ARGO),
+        );
+        let past = graph.with(before, changed);
+        let (mut touched, other) = (past.touched(changed), graph.touched(changed));
+        touched.extend(other);
+        let owned = |tops: Vec<&String>| tops.into_iter().cloned().collect::<Vec<_>>();
+        let tops = (owned(past.tops(&touched)), owned(graph.tops(&touched)));
+        let mut spoke: Texts = speaking.iter().filter(|(path, _)| !changed.contains(path)).cloned().collect();
+        let candidates: Vec<String> = changed.iter().filter(|path| before.has_file(path)).cloned().collect();
+        spoke.extend(before.holding(&candidates, ARGO));
+        Self { changed, touched, tops, speaking: (spoke, speaking) }
+    }
+
     /// Whether a text of Argo CD's may deploy what is reached: it names one of the folders.
     fn is_named_in(&self, text: &str) -> bool {
         let is_word = |char: char| char.is_ascii_alphanumeric() || "-._/".contains(char);
@@ -186,8 +202,8 @@ impl Reached<'_> {
 pub(super) enum Scope<'a> {
     /// All that are deployed.
     All,
-    /// What a change reaches, and those of its folders that nothing includes.
-    Reached(&'a Reached<'a>, &'a [String]),
+    /// What a change reaches, and those of its folders that nothing includes; whether it is the state after.
+    Reached(&'a Reached<'a>, &'a [String], bool),
     /// Those of one environment, of some services; none: of all.
     Environment(&'a str, &'a [String]),
 }
@@ -196,7 +212,7 @@ pub(super) enum Scope<'a> {
 pub(super) fn built(place: &Place<'_>, scope: Scope<'_>) -> (Gathered, Vec<String>) {
     let mut gathered = Gathered::default();
     let services: Vec<String> = match scope {
-        Scope::Reached(reached, _) => {
+        Scope::Reached(reached, ..) => {
             let owner = |path: &String| crate::layout::owner(path, &[]).0;
             let services: BTreeSet<String> = reached.touched.iter().filter_map(owner).collect();
             services.into_iter().collect()
@@ -219,9 +235,12 @@ pub(super) fn built(place: &Place<'_>, scope: Scope<'_>) -> (Gathered, Vec<Strin
 }
 
 fn plan(place: &Place<'_>, session: &Session<'_>, gathered: &Gathered, scope: Scope<'_>) -> Plan {
-    let reached = if let Scope::Reached(reached, _) = scope { Some(reached) } else { None };
-    let declaring = declaring_files(place.home, place.home.has_file(PLATFORM_FILE));
-    let speaking = place.home.holding(&declaring, ARGO);
+    let reached = if let Scope::Reached(reached, ..) = scope { Some(reached) } else { None };
+    let speaking = match scope {
+        Scope::Reached(reached, _, is_after) if is_after => reached.speaking.1.clone(),
+        Scope::Reached(reached, ..) => reached.speaking.0.clone(),
+        _ => place.home.holding(&declaring_files(place.home, place.home.has_file(PLATFORM_FILE)), ARGO),
+    };
     let is_meant = |path: &String, text: &str| {
         reached.is_none_or(|reached| reached.changed.contains(path) || reached.is_named_in(text))
             || text.contains("kind: ApplicationSet")
@@ -236,7 +255,7 @@ fn plan(place: &Place<'_>, session: &Session<'_>, gathered: &Gathered, scope: Sc
     let documents: Vec<&Datum> = raw.iter().map(|(_, document)| document).collect();
     let mut deployed = deployed::deployed(place, session, gathered.catalog(), &documents, has_health);
     let mut deployments = std::mem::take(&mut deployed.deployments);
-    let Scope::Reached(reached, tops) = scope else {
+    let Scope::Reached(reached, tops, _) = scope else {
         if deployments.is_empty() {
             deployments = deployed::by_folders(place, session, place.repository);
         }
