@@ -14,11 +14,11 @@ use crate::pipeline::deployed::{self, Deployment};
 use crate::pipeline::gather::{Gathered, Place};
 use crate::pipeline::lint::{self, Rules};
 use crate::pipeline::plan::{Objects, build_all, environment_of};
-use crate::pipeline::proof::{ARGO, declaring_files};
+use crate::pipeline::proof::{ARGO, declaring_files, may_declare};
 use crate::pipeline::touched::Graph;
 use crate::policy::{Flags, Policybook};
 use crate::source::Origin;
-use crate::tree::join;
+use crate::tree::{Tree, join};
 use crate::view::{Changes, changes as view};
 use crate::yaml::data::Datum;
 
@@ -78,8 +78,27 @@ pub struct Sides<'a> {
     pub before: &'a Place<'a>,
     /// After it.
     pub after: &'a Place<'a>,
-    /// The paths that changed, from the top of the repository; `None`: everything may have.
-    pub changed: Option<&'a BTreeSet<String>>,
+    /// The paths that changed, from the top of the repository, and what lies in it after the change; `None`: everything may
+    /// have changed.
+    pub changed: Option<(&'a BTreeSet<String>, &'a Terrain)>,
+}
+
+/// What lies in a repository: what kustomizations name, and what speaks of Argo CD.
+#[derive(Debug)]
+pub struct Terrain {
+    graph: Graph,
+    speaking: Texts,
+}
+
+impl Terrain {
+    /// Looks through a repository, from its top.
+    pub fn of(home: &Tree) -> Self {
+        let files = home.files("");
+        let is_rendered = home.has_file(PLATFORM_FILE);
+        let declaring: Vec<String> = files.iter().filter(|path| may_declare(path, is_rendered)).cloned().collect();
+        let (graph, speaking) = rayon::join(|| Graph::of(home, &files), || home.holding(&declaring, ARGO));
+        Self { graph, speaking }
+    }
 }
 
 /// What is to be built on one side.
@@ -91,7 +110,7 @@ struct Plan {
 
 /// Compares what is deployed before and after a change.
 pub fn diff(sides: &Sides<'_>, book: &Policybook, today: &str) -> Diff {
-    let reached = sides.changed.map(|changed| Reached::of(sides, changed));
+    let reached = sides.changed.map(|(changed, terrain)| Reached::of(sides, changed, terrain));
     let tops = |side: usize| {
         reached.as_ref().map(|reached| if side == 0 { reached.tops.0.as_slice() } else { reached.tops.1.as_slice() })
     };
@@ -140,7 +159,8 @@ pub(super) struct Reached<'a> {
     /// Those that nothing includes, before and after.
     tops: (Vec<String>, Vec<String>),
     /// Files that speak of Argo CD, with their texts, before and after.
-    speaking: (Texts, Texts),
+    spoke: Texts,
+    speaking: &'a Texts,
 }
 
 /// Paths and texts.
@@ -148,22 +168,21 @@ type Texts = Vec<(String, Arc<str>)>;
 
 impl<'a> Reached<'a> {
     /// What changed paths reach. Only the state after is looked through: the one before is the same in all that did not change.
-    fn of(sides: &Sides<'_>, changed: &'a BTreeSet<String>) -> Self {
-        let (before, after) = (sides.before.home, sides.after.home);
-        let files = after.files("");
-        let (graph, speaking) = rayon::join(
-            || Graph::of(after, &files),
-            || after.holding(&declaring_files(after, after.has_file(PLATFORM_FILE)), ARGO),
-        );
+    fn of(sides: &Sides<'_>, changed: &'a BTreeSet<String>, terrain: &'a Terrain) -> Self {
+        let before = sides.before.home;
+        let Terrain { graph, speaking } = terrain;
         let past = graph.with(before, changed);
         let (mut touched, other) = (past.touched(changed), graph.touched(changed));
         touched.extend(other);
         let owned = |tops: Vec<&String>| tops.into_iter().cloned().collect::<Vec<_>>();
-        let tops = (owned(past.tops(&touched)), owned(graph.tops(&touched)));
+        // Where Applications say what is deployed, a folder counts that none of them names and nothing includes.
+        let has_applications = speaking.iter().any(|(_, text)| text.contains("kind: Application"));
+        let roots = |graph: &Graph| owned(if has_applications { graph.tops(&touched) } else { graph.roots(&touched) });
+        let tops = (roots(&past), roots(graph));
         let mut spoke: Texts = speaking.iter().filter(|(path, _)| !changed.contains(path)).cloned().collect();
         let candidates: Vec<String> = changed.iter().filter(|path| before.has_file(path)).cloned().collect();
         spoke.extend(before.holding(&candidates, ARGO));
-        Self { changed, touched, tops, speaking: (spoke, speaking) }
+        Self { changed, touched, tops, spoke, speaking }
     }
 
     /// Whether a text of Argo CD's may deploy what is reached: it names one of the folders.
@@ -236,10 +255,14 @@ pub(super) fn built(place: &Place<'_>, scope: Scope<'_>) -> (Gathered, Vec<Strin
 
 fn plan(place: &Place<'_>, session: &Session<'_>, gathered: &Gathered, scope: Scope<'_>) -> Plan {
     let reached = if let Scope::Reached(reached, ..) = scope { Some(reached) } else { None };
+    let found;
     let speaking = match scope {
-        Scope::Reached(reached, _, is_after) if is_after => reached.speaking.1.clone(),
-        Scope::Reached(reached, ..) => reached.speaking.0.clone(),
-        _ => place.home.holding(&declaring_files(place.home, place.home.has_file(PLATFORM_FILE)), ARGO),
+        Scope::Reached(reached, _, true) => reached.speaking,
+        Scope::Reached(reached, ..) => &reached.spoke,
+        _ => {
+            found = place.home.holding(&declaring_files(place.home, place.home.has_file(PLATFORM_FILE)), ARGO);
+            &found
+        }
     };
     let is_meant = |path: &String, text: &str| {
         reached.is_none_or(|reached| reached.changed.contains(path) || reached.is_named_in(text))

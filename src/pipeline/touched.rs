@@ -93,6 +93,16 @@ impl Graph {
         touched
     }
 
+    /// The overlay roots among some folders, as the names of folders say it: `…/overlays/*` where there are any, else what
+    /// no kustomization includes.
+    pub(super) fn roots<'f>(&self, folders: &'f BTreeSet<String>) -> Vec<&'f String> {
+        let is_overlay = |folder: &str| folder.rsplit('/').nth(1) == Some("overlays");
+        if !self.names.keys().any(|folder| is_overlay(folder)) {
+            return self.tops(folders);
+        }
+        folders.iter().filter(|folder| is_overlay(folder) && self.names.contains_key(*folder)).collect()
+    }
+
     /// Those among some folders that no kustomization includes, and that are none of the parts that others include.
     pub(super) fn tops<'f>(&self, folders: &'f BTreeSet<String>) -> Vec<&'f String> {
         let included: BTreeSet<&String> = self.names.values().flat_map(|names| &names.paths).collect();

@@ -3,6 +3,7 @@
 mod applicationsets;
 mod build;
 mod compat;
+mod diff;
 mod docs;
 mod errors;
 mod fuzz;
