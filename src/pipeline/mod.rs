@@ -10,7 +10,9 @@ pub mod lint;
 pub mod past;
 mod plan;
 mod proof;
+mod refused;
 pub mod release;
+mod request;
 mod settings;
 pub mod trial;
 

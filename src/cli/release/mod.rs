@@ -125,6 +125,7 @@ impl Landing {
             message: proposed.message,
             commit: None,
             branch: String::new(),
+            is_request: false,
             attempts: 1,
             is_pushed: false,
             link: None,
