@@ -77,7 +77,7 @@ struct Work<'a> {
     goal: &'a Goal<'a>,
     head: Head,
     notes: Vec<String>,
-    /// How often a connection broke.
+    /// How many pushes in a row broke.
     breaks: u32,
     /// Whether the server was asked where the branch is.
     has_asked: bool,
@@ -162,7 +162,7 @@ pub fn land<T>(
     }
 }
 
-/// How often a connection may break before that is the answer: a server that many talk to at once hangs up now and then.
+/// How often in a row a connection may break before that is the answer: a server that many talk to at once hangs up now and then.
 const BREAKS: u32 = 8;
 
 /// How a push went.
@@ -223,7 +223,7 @@ impl Work<'_> {
         let history = if self.goal.remote_name.is_none() { Reach::Depth(1) } else { Reach::AsItIs };
         let fetch = self.fetch(history);
         let mut ask = || remote.fetch(self.goal.branch, &fetch);
-        let base = patiently(self.goal.deadline, &mut self.breaks, &mut ask).map_err(|error| of_remote(&error))?;
+        let base = patiently(self.goal.deadline, &mut ask).map_err(|error| of_remote(&error))?;
         Ok((base, tip))
     }
 
@@ -292,6 +292,7 @@ impl Work<'_> {
             }
             Ok(Pushed::Race { reason }) => {
                 self.reason = reason;
+                self.breaks = 0;
                 Ok(Push::Missed)
             }
             Err(error) if matches!(error.trouble, Trouble::Broken | Trouble::Server | Trouble::Other) => {
@@ -324,7 +325,8 @@ impl Work<'_> {
     /// What a push came to whose end nobody has seen: the server may have done the work before the connection broke.
     fn unclear(&mut self, remote: &Remote, sent: Arrived, base: &str, error: &RemoteError) -> Result<Push, Refusal> {
         // All that came since the base, also where the clone is shallow.
-        let arrived = match remote.fetch(&sent.branch, &self.fetch(Reach::AsItIs)) {
+        let mut ask = || remote.fetch(&sent.branch, &self.fetch(Reach::AsItIs));
+        let arrived = match patiently(self.goal.deadline, &mut ask) {
             Ok(tip) => self.goal.store.came_with(base, &tip, &sent.commit),
             // A branch of its own that is not there.
             Err(error) if error.trouble == Trouble::NoBranch => Some(false),
@@ -463,19 +465,19 @@ impl Work<'_> {
     }
 }
 
-/// Asks a server, again where the connection breaks; `breaks` counts how often it did.
+/// Asks a server, again where the connection breaks.
 pub fn patiently<T>(
     deadline: Option<Instant>,
-    breaks: &mut u32,
     ask: &mut dyn FnMut() -> Result<T, RemoteError>,
 ) -> Result<T, RemoteError> {
+    let mut breaks = 0;
     loop {
         let error = match ask() {
-            Err(error) if error.trouble == Trouble::Broken && *breaks < BREAKS => error,
+            Err(error) if error.trouble == Trouble::Broken && breaks < BREAKS => error,
             answer => return answer,
         };
-        *breaks += 1;
-        let wait = pause(*breaks, random());
+        breaks += 1;
+        let wait = pause(breaks, random());
         if deadline.is_some_and(|deadline| Instant::now() + wait >= deadline) {
             return Err(error);
         }
