@@ -27,8 +27,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "pipeline",
         &[
+            "view",
             "release",
-            "compare",
             "compare",
             "policy",
             "argo",
