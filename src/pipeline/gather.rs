@@ -386,6 +386,18 @@ impl Gathered {
         &self.origins
     }
 
+    /// The names of all Applications that were found, deployed from what was to be looked at or not.
+    pub fn application_names(&self) -> Vec<String> {
+        self.argo.applications.iter().map(|application| application.name.text.to_string()).collect()
+    }
+
+    /// The kinds whose health Argo CD judges here.
+    pub fn health_checks(&self) -> argo::HealthChecks {
+        let declared = self.catalog().map_or(&[][..], |catalog| &catalog.platform.argocd.health_checks);
+        let applications = self.facts.has_application_health.then(|| "argoproj.io/Application".to_owned());
+        argo::HealthChecks::new(declared.iter().cloned().chain(applications).collect())
+    }
+
     /// Whether nothing was built or read.
     pub fn is_empty(&self) -> bool {
         self.overlays.is_empty()

@@ -16,6 +16,7 @@ pub mod release;
 mod settings;
 mod touched;
 pub mod trial;
+pub mod waves;
 
 use std::path::Path;
 use std::sync::Arc;
