@@ -174,7 +174,8 @@ mod tests {
     use crate::yaml::load;
 
     fn objects(lines: &[(&str, &str, &str)]) -> Vec<Datum> {
-        let text = |(version, kind, rest): &(&str, &str, &str)| format!("apiVersion: {version}\nkind: {kind}\n{rest}\n---\n");
+        let text =
+            |(version, kind, rest): &(&str, &str, &str)| format!("apiVersion: {version}\nkind: {kind}\n{rest}\n---\n");
         load::documents(&lines.iter().map(text).collect::<String>(), FileId::NONE)
             .unwrap_or_default()
             .into_iter()
@@ -192,10 +193,7 @@ mod tests {
         let waits: Vec<Wait> = tasks.iter().map(|task| wait(task, objects[task.object], checks)).collect();
         let parts = tasks.iter().zip(&waits).enumerate().map(|(at, (task, wait))| (at, task, *wait));
         let name = |at: &usize| format!("{} {}", tasks[*at].kind, waits[*at].name());
-        steps(parts)
-            .iter()
-            .map(|step| (step.wave, step.waits.iter().map(name).collect(), step.delay))
-            .collect()
+        steps(parts).iter().map(|step| (step.wave, step.waits.iter().map(name).collect(), step.delay)).collect()
     }
 
     #[test]

@@ -139,10 +139,8 @@ fn note_children(application: &mut Application, checks: &HealthChecks) {
     if !is_parent || application.steps.len() < 2 {
         return;
     }
-    application.notes.push(
-        "its waves order the Applications while it syncs them itself; a change within one of them syncs that one alone"
-            .to_owned(),
-    );
+    let note = "its waves hold while it syncs; a change within one of its Applications syncs that one alone, unordered";
+    application.notes.push(note.to_owned());
     if !checks.knows_applications() {
         application.notes.push(
             "argocd-cm has no health check for Applications: each counts as healthy as soon as it is there".to_owned(),
@@ -173,14 +171,19 @@ fn synced(question: &Question<'_>, part: &Part) -> Application {
     };
     let tasks: Vec<Task> = tasks.into_iter().map(task).collect();
     // With this option what is in sync already is no task, and its wave is not waited for.
-    let is_skipped =
-        |task: &Task| part.skips_synced && !task.task.hook && task.change == Some(Change::Unchanged);
+    let is_skipped = |task: &Task| part.skips_synced && !task.task.hook && task.change == Some(Change::Unchanged);
     let parts = tasks.iter().enumerate().filter(|(_, task)| !is_skipped(task));
     let steps = argo::steps(parts.map(|(at, task)| (at, &task.task, task.wait)));
     let is_new = question.is_past && part.name.is_some() && partners().next().is_none();
     let mut notes = Vec::new();
     note_sync(part, &tasks, &mut notes);
-    Application { state: if is_new { State::Added } else { State::Synced }, tasks, steps, notes, ..frame(part, namespace) }
+    Application {
+        state: if is_new { State::Added } else { State::Synced },
+        tasks,
+        steps,
+        notes,
+        ..frame(part, namespace)
+    }
 }
 
 fn frame(part: &Part, namespace: &str) -> Application {
@@ -207,11 +210,11 @@ fn note_sync(part: &Part, tasks: &[Task], notes: &mut Vec<String>) {
     {
         notes.push("only hooks change: that alone does not make Argo CD sync".to_owned());
     }
-    match part.prunes {
-        Some(false) if tasks.iter().any(is_pruned) => {
-            notes.push("its automated sync does not prune: what left Git stays until somebody prunes it".to_owned());
-        }
-        _ => {}
+    if part.prunes == Some(false) && tasks.iter().any(is_pruned) {
+        notes.push("its automated sync does not prune: what left Git stays until somebody prunes it".to_owned());
+    }
+    if part.skips_synced {
+        notes.push("ApplyOutOfSyncOnly: only what is not in sync is applied and waited for".to_owned());
     }
 }
 

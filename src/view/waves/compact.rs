@@ -1,6 +1,6 @@
 //! An Application on one line: its steps in a few words each.
 
-use crate::argo::Step;
+use crate::argo::{Action, Step};
 use crate::view::waves::{Application, Waves, words};
 
 /// A step in a few words.
@@ -21,16 +21,17 @@ pub(super) fn chips(waves: &Waves, application: &Application) -> Vec<Chip> {
 
 fn chip(waves: &Waves, application: &Application, step: &Step) -> Chip {
     let shown: Vec<_> = application.tasks_of(step).filter(|task| waves.is_shown(task)).collect();
-    let pruned = shown.iter().filter(|task| task.task.action == crate::argo::Action::Prune).count();
+    let pruned = shown.iter().filter(|task| task.task.action == Action::Prune).count();
     let groups = words::groups(waves, application, step, |_| false);
+    let is_pruned = pruned > 0 && pruned == shown.len();
     let what = match (groups.as_slice(), shown.len()) {
+        _ if is_pruned => format!("{pruned} pruned"),
         ([], _) => words::unchanged(waves, application, step).unwrap_or_default(),
         ([group], 1) => group.what().0,
         ([group], _) => group.label(),
         (_, count) => format!("{count} objects"),
     };
     let heading = application.heading(step).replacen(" wave", "", 1);
-    let is_pruned = pruned > 0 && pruned == shown.len();
     let what = if pruned > 0 && !is_pruned { format!("{what}, {pruned} pruned") } else { what };
     Chip {
         text: format!("{heading}: {what}"),

@@ -2,7 +2,7 @@
 
 use crate::argo::Step;
 use crate::report::visible;
-use crate::view::waves::forest::{FULL, Forest};
+use crate::view::waves::forest::Forest;
 use crate::view::waves::{Application, Waves, compact, words};
 
 /// Small boxes beside each other.
@@ -61,7 +61,7 @@ impl Graph<'_> {
         let mut small = Vec::new();
         let mut ends: Vec<(String, String)> = Vec::new();
         for at in children {
-            if children.len() > FULL && !self.forest.has_children(*at) {
+            if self.forest.is_small(*at, children.len()) {
                 self.small(*at);
                 small.push(*at);
                 ends.push((format!("a{at}"), format!("a{at}")));
@@ -69,11 +69,19 @@ impl Graph<'_> {
                 ends.extend(self.whole(*at));
             }
         }
-        // A grid instead of a row: edges that nobody sees put what they lead to below.
+        // A grid instead of a row: edges that nobody sees put what they lead to below, or to the right.
+        for row in small.chunks(COLUMNS).filter(|row| row.len() > 1) {
+            let row: Vec<String> = row.iter().map(|at| format!("a{at}")).collect();
+            self.line(&format!("{{ rank=same; {} [style=invis] }}", row.join(" -> ")));
+        }
         for (above, below) in small.iter().zip(small.iter().skip(COLUMNS)) {
             self.line(&format!("a{above} -> a{below} [style=invis]"));
         }
-        Some((ends.first()?.0.clone(), ends.last()?.1.clone()))
+        // Arrows come and go in the middle.
+        let last = ends.len().checked_sub(1)?;
+        let start = if small.is_empty() { 0 } else { last.min(COLUMNS / 2) };
+        let end = if small.is_empty() { last } else { last - last % COLUMNS + (last % COLUMNS).min(COLUMNS / 2) };
+        Some((ends.get(start)?.0.clone(), ends.get(end)?.1.clone()))
     }
 
     fn small(&mut self, at: usize) {
@@ -121,7 +129,8 @@ impl Graph<'_> {
     fn edge(&mut self, application: &Application, step: &Step, from: &End, to: &End) {
         let label: Vec<String> =
             words::broken(&words::arrow(application, step), LABEL).iter().map(|line| escaped(line)).collect();
-        let mut style = vec![format!("label=<{}>", label.join("<BR/>"))];
+        let label: String = label.iter().map(|line| format!("&#160;&#160;{line}<BR ALIGN=\"LEFT\"/>")).collect();
+        let mut style = vec![format!("label=<{label}>")];
         style.push(if step.waits.is_empty() {
             "style=dashed, color=\"#6e7781\"".to_owned()
         } else {
@@ -137,8 +146,7 @@ impl Graph<'_> {
         let heading = escaped(&application.heading(step));
         let is_child = |task: &super::Task| self.forest.child(at, task).is_some();
         let groups = words::groups(self.forest.waves, application, step, is_child);
-        let children: Vec<usize> =
-            application.tasks_of(step).filter_map(|task| self.forest.child(at, task)).collect();
+        let children: Vec<usize> = application.tasks_of(step).filter_map(|task| self.forest.child(at, task)).collect();
         let mut rows = String::new();
         for group in &groups {
             let sign = group.sign().map_or_else(String::new, |sign| format!("{sign} "));

@@ -3,7 +3,10 @@
 use crate::view::waves::{Application, Task, Waves};
 
 /// Applications beside each other that are drawn in full; more are drawn small.
-pub(super) const FULL: usize = 3;
+const FULL: usize = 3;
+
+/// The same of a change, of which every object is to be seen.
+const FULL_OF_CHANGE: usize = 12;
 
 /// What is drawn.
 pub(super) struct Forest<'a> {
@@ -49,6 +52,12 @@ impl<'a> Forest<'a> {
     /// The Application that is drawn where a task of another stands.
     pub(super) fn child(&self, parent: usize, task: &Task) -> Option<usize> {
         task.child.filter(|child| self.parents.get(*child) == Some(&Some(parent)) && self.waves.is_shown(task))
+    }
+
+    /// Whether one of so many Applications beside each other is drawn small.
+    pub(super) fn is_small(&self, at: usize, count: usize) -> bool {
+        let most = if self.waves.base.is_some() { FULL_OF_CHANGE } else { FULL };
+        count > most && !self.has_children(at)
     }
 
     pub(super) fn has_children(&self, at: usize) -> bool {

@@ -33,7 +33,7 @@ fn one(waves: &Waves, application: &Application) -> String {
     for step in &application.steps {
         out += &format!("{}\n", application.heading(step));
         for task in application.tasks_of(step).filter(|task| waves.is_shown(task)) {
-            out += &line(waves, task);
+            out += &line(waves, application, task);
         }
         if let Some(unchanged) = words::unchanged(waves, application, step) {
             out += &format!("  {unchanged}\n");
@@ -45,8 +45,9 @@ fn one(waves: &Waves, application: &Application) -> String {
     out
 }
 
-fn line(waves: &Waves, task: &Task) -> String {
-    let group = words::Group { first: task, names: vec![&task.task.name] };
+fn line(waves: &Waves, application: &Application, task: &Task) -> String {
+    let namespace = words::elsewhere(application, task);
+    let group = words::Group { first: task, namespace, names: vec![&task.task.name] };
     let prune = if group.is_pruned() { "prune " } else { "" };
     let change = match task.change {
         Some(Change::Added) if waves.base.is_some() => "add ",

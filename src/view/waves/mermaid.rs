@@ -2,7 +2,7 @@
 
 use crate::argo::Step;
 use crate::report::visible;
-use crate::view::waves::forest::{FULL, Forest};
+use crate::view::waves::forest::Forest;
 use crate::view::waves::{Application, Waves, compact, words};
 
 /// Small boxes beside each other.
@@ -55,7 +55,7 @@ impl Chart<'_> {
     fn beside(&mut self, children: &[usize]) {
         let mut small = Vec::new();
         for at in children {
-            if children.len() > FULL && !self.forest.has_children(*at) {
+            if self.forest.is_small(*at, children.len()) {
                 self.small(*at);
                 small.push(*at);
             } else {
@@ -127,8 +127,7 @@ impl Chart<'_> {
         let heading = escaped(&application.heading(step));
         let is_child = |task: &super::Task| self.forest.child(at, task).is_some();
         let groups = words::groups(self.forest.waves, application, step, is_child);
-        let children: Vec<usize> =
-            application.tasks_of(step).filter_map(|task| self.forest.child(at, task)).collect();
+        let children: Vec<usize> = application.tasks_of(step).filter_map(|task| self.forest.child(at, task)).collect();
         let (pruned, applied): (Vec<_>, Vec<_>) = groups.iter().partition(|group| group.is_pruned());
         let line = |group: &words::Group<'_>| {
             let sign = group.sign().map_or_else(String::new, |sign| format!("{sign} "));
@@ -177,7 +176,8 @@ fn lines(text: &str) -> String {
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in visible::line(text).chars() {
-        if char.is_alphanumeric() || matches!(char, ' ' | '-' | '.' | '/' | ':' | ',' | '(' | ')' | '×' | '⇒' | '⇢') {
+        if char.is_alphanumeric() || matches!(char, ' ' | '-' | '.' | '/' | ':' | ',' | '(' | ')' | '×' | '⇒' | '⇢')
+        {
             out.push(char);
         } else {
             out += &format!("#{};", u32::from(char));

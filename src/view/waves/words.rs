@@ -11,6 +11,8 @@ const NAMED: usize = 3;
 #[derive(Clone, Debug)]
 pub(super) struct Group<'a> {
     pub(super) first: &'a Task,
+    /// The namespace, where it is not the one that the Application deploys to.
+    pub(super) namespace: Option<&'a str>,
     pub(super) names: Vec<&'a str>,
 }
 
@@ -47,33 +49,40 @@ impl Group<'_> {
         format!("{kind} {name}")
     }
 
-    /// What is said behind it: whether it is a hook, and its note.
+    /// What is said behind it: another namespace than usual, whether it is a hook, and its note.
     pub(super) fn remark(&self) -> Option<String> {
-        let parts = [self.first.task.hook.then_some("hook"), self.first.note];
-        let parts: Vec<&str> = parts.into_iter().flatten().collect();
+        let namespace = self.namespace.map(|namespace| format!("in {}", visible::line(namespace)));
+        let hook = self.first.task.hook.then(|| "hook".to_owned());
+        let parts: Vec<String> = [namespace, hook, self.first.note.map(str::to_owned)].into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join(", "))
     }
 }
 
-fn grouped<'a>(tasks: impl Iterator<Item = &'a Task>) -> Vec<Group<'a>> {
+/// The namespace of a task, where it is not the one that the Application deploys to.
+pub(super) fn elsewhere<'a>(application: &Application, task: &'a Task) -> Option<&'a str> {
+    Some(task.task.namespace.as_str()).filter(|own| !own.is_empty() && *own != application.namespace)
+}
+
+fn grouped<'a>(application: &Application, tasks: impl Iterator<Item = &'a Task>) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'a>> = Vec::new();
     for task in tasks {
+        let namespace = elsewhere(application, task);
         let is_alike = |group: &&mut Group<'a>| {
             let (one, own) = (&group.first, &task.task);
             (&one.task.group, &one.task.kind, one.task.action, one.task.hook)
                 == (&own.group, &own.kind, own.action, own.hook)
-                && (one.wait, one.change, one.note) == (task.wait, task.change, task.note)
+                && (one.wait, one.change, one.note, group.namespace) == (task.wait, task.change, task.note, namespace)
         };
         match groups.iter_mut().find(is_alike) {
             Some(group) => group.names.push(&task.task.name),
-            None => groups.push(Group { first: task, names: vec![&task.task.name] }),
+            None => groups.push(Group { first: task, namespace, names: vec![&task.task.name] }),
         }
     }
     let few = |group: Group<'a>| -> Vec<Group<'a>> {
         if group.names.len() > NAMED {
             return vec![group];
         }
-        group.names.iter().map(|name| Group { first: group.first, names: vec![name] }).collect()
+        group.names.iter().map(|name| Group { names: vec![name], ..group.clone() }).collect()
     };
     groups.into_iter().flat_map(few).collect()
 }
@@ -85,7 +94,7 @@ pub(super) fn groups<'a>(
     step: &Step,
     is_elsewhere: impl Fn(&Task) -> bool,
 ) -> Vec<Group<'a>> {
-    grouped(application.tasks_of(step).filter(|task| waves.is_shown(task) && !is_elsewhere(task)))
+    grouped(application, application.tasks_of(step).filter(|task| waves.is_shown(task) && !is_elsewhere(task)))
 }
 
 /// How many objects of a step a change leaves as they are; they are applied again.
@@ -94,12 +103,22 @@ pub(super) fn unchanged(waves: &Waves, application: &Application, step: &Step) -
     (count > 0).then(|| format!("{count} unchanged, applied again"))
 }
 
-/// What all that follows a step waits for: `healthy: Deployment a; completed: Job b`. Empty where it is nothing.
+/// What all that follows a step waits for: `Job b has completed; Deployment a, ConfigMap ×4 are healthy`. Empty where it
+/// is nothing.
 pub(super) fn waits(application: &Application, step: &Step) -> String {
     let parts = [Wait::Completion, Wait::Health, Wait::Deletion].into_iter().filter_map(|wait| {
-        let alike = application.waits_of(step).filter(|task| task.wait == wait);
-        let labels: Vec<String> = kinds(alike).iter().map(Group::label).collect();
-        (!labels.is_empty()).then(|| format!("{}: {}", wait.name(), labels.join(", ")))
+        let alike = kinds(application.waits_of(step).filter(|task| task.wait == wait));
+        let labels: Vec<String> = alike.iter().map(Group::label).collect();
+        let is_all = alike.len() > NAMED && application.waits_of(step).count() == step.tasks.len();
+        let labels = if is_all { vec!["all of it".to_owned()] } else { labels };
+        let is_one = is_all || alike.iter().map(|group| group.names.len()).sum::<usize>() == 1;
+        let verb = match (wait, is_one) {
+            (Wait::Completion, true) => "has",
+            (Wait::Completion, false) => "have",
+            (_, true) => "is",
+            (_, false) => "are",
+        };
+        (!labels.is_empty()).then(|| format!("{} {verb} {}", labels.join(", "), wait.name()))
     });
     parts.collect::<Vec<_>>().join("; ")
 }
@@ -113,13 +132,13 @@ fn kinds<'a>(tasks: impl Iterator<Item = &'a Task>) -> Vec<Group<'a>> {
         };
         match groups.iter_mut().find(is_alike) {
             Some(group) => group.names.push(&task.task.name),
-            None => groups.push(Group { first: task, names: vec![&task.task.name] }),
+            None => groups.push(Group { first: task, namespace: None, names: vec![&task.task.name] }),
         }
     }
     groups
 }
 
-/// The gate behind a step, in a sentence: `at least 2 s, and until healthy: Deployment a`. `None` where nothing follows and
+/// The gate behind a step, in a sentence: `waits until Deployment a is healthy; at least 2 s`. `None` where nothing follows and
 /// nothing is waited for.
 pub(super) fn gate(application: &Application, step: &Step) -> Option<String> {
     let waits = waits(application, step);
@@ -127,7 +146,7 @@ pub(super) fn gate(application: &Application, step: &Step) -> Option<String> {
         (true, true) => None,
         (true, false) => Some(format!("the sync ends when {waits}")),
         (false, true) if step.delay == 0 => Some("nothing is waited for".to_owned()),
-        (false, true) => Some(format!("{} s pass: nothing is waited for", step.delay)),
+        (false, true) => Some(format!("{} s pass, and nothing is waited for", step.delay)),
         (false, false) if step.delay == 0 => Some(format!("waits until {waits}")),
         (false, false) => Some(format!("waits until {waits}; at least {} s", step.delay)),
     }

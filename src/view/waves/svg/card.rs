@@ -1,7 +1,7 @@
 //! Cards of Applications: small ones, those with their waves, those with other Applications in their waves.
 
 use crate::argo::{Step, Wait};
-use crate::view::waves::forest::{FULL, Forest};
+use crate::view::waves::forest::Forest;
 use crate::view::waves::measure::{fitted, width, wrapped};
 use crate::view::waves::svg::draw::{Drawing, Tone};
 use crate::view::waves::words::{self, Group};
@@ -22,7 +22,7 @@ const BAND: u32 = 28;
 
 /// Applications without an order among them: small where they are many.
 pub(super) fn beside(forest: &Forest<'_>, children: &[usize], most: u32) -> Drawing {
-    let is_small = |at: usize| children.len() > FULL && !forest.has_children(at);
+    let is_small = |at: usize| forest.is_small(at, children.len());
     let (small, whole): (Vec<usize>, Vec<usize>) = children.iter().partition(|at| is_small(**at));
     let mut drawings: Vec<Drawing> = Vec::new();
     drawings.extend(whole.iter().filter_map(|at| card(forest, *at, most)));
@@ -148,7 +148,7 @@ fn across(forest: &Forest<'_>, at: usize, application: &Application, step: &Step
         (true, waits) if waits.is_empty() => String::new(),
         (true, waits) => format!("the sync ends when {waits}"),
         (false, waits) if waits.is_empty() => "nothing here is waited for".to_owned(),
-        (false, waits) => format!("all that follows waits until {waits}"),
+        (false, waits) => format!("goes on when {waits}"),
     };
     let wide = (lines.width + 24).max(width(&heading, 13) + 24).max(if gate.is_empty() { 0 } else { 180 });
     let gate = if gate.is_empty() { Vec::new() } else { wrapped(&gate, 11, wide - 24) };
@@ -174,8 +174,7 @@ fn column(forest: &Forest<'_>, at: usize, application: &Application, most: u32) 
         .steps
         .iter()
         .map(|step| {
-            let children: Vec<usize> =
-                application.tasks_of(step).filter_map(|task| forest.child(at, task)).collect();
+            let children: Vec<usize> = application.tasks_of(step).filter_map(|task| forest.child(at, task)).collect();
             (objects(forest, at, application, step), beside(forest, &children, inner))
         })
         .collect();
@@ -237,20 +236,17 @@ fn object(all: &mut Drawing, group: &Group<'_>, is_waited: bool) {
         _ => Tone::Open,
     };
     drawn.dot(4, y + 10, tone);
-    let mut x = 16;
-    if let Some(sign) = group.sign().filter(|_| !group.is_pruned()) {
-        drawn.text(x, y + 14, "head new", &sign.to_string());
-        x += 16;
-    }
+    let sign = group.sign().filter(|_| !group.is_pruned()).map(String::from);
     let label = fitted(&group.label(), 12, WIDEST);
-    drawn.text(x, y + 14, if group.is_pruned() { "red" } else { "" }, &label);
-    x += width(&label, 12);
-    if let Some(remark) = group.remark() {
-        let remark = fitted(&remark, 11, WIDEST / 2);
-        drawn.text(x + 8, y + 14, "tiny hook", &remark);
-        x += 8 + width(&remark, 11);
-    }
+    let remark = group.remark().map(|remark| fitted(&remark, 11, WIDEST / 2));
+    let mut parts = Vec::new();
+    parts.extend(sign.as_deref().map(|sign| ("head new", sign)));
+    parts.push((if group.is_pruned() { "red" } else { "plain" }, label.as_str()));
+    let class = if group.first.task.hook { "tiny hook" } else { "tiny" };
+    parts.extend(remark.as_deref().map(|remark| (class, remark)));
+    drawn.spans(16, y + 14, &parts);
+    let wide = 16 + parts.iter().map(|(_, text)| width(text, 12) + 6).sum::<u32>();
     all.told(&format!("{} {}", group.first.task.kind, group.names.join(", ")), &drawn);
-    all.width = all.width.max(x);
+    all.width = all.width.max(wide);
     all.height += LINE;
 }

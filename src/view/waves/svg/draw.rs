@@ -21,9 +21,8 @@ pub(super) struct Drawing {
 impl Drawing {
     pub(super) fn rect(&mut self, at: (u32, u32), size: (u32, u32), class: &str) {
         let ((x, y), (width, height)) = (at, size);
-        self.body += &format!(
-            "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"6\"/>\n"
-        );
+        self.body +=
+            &format!("<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"6\"/>\n");
     }
 
     /// A line of text by its start on the base line.
@@ -31,12 +30,20 @@ impl Drawing {
         self.body += &format!("<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{}</text>\n", escaped(text));
     }
 
+    /// A line of text in parts, one behind the other, each of a class.
+    pub(super) fn spans(&mut self, x: u32, y: u32, parts: &[(&str, &str)]) {
+        let parts: String = parts
+            .iter()
+            .map(|(class, text)| format!("<tspan class=\"{class}\">{}</tspan>", escaped(text)))
+            .collect::<Vec<_>>()
+            .join(" ");
+        self.body += &format!("<text x=\"{x}\" y=\"{y}\">{parts}</text>\n");
+    }
+
     /// A line of text around its middle.
     pub(super) fn centered(&mut self, x: u32, y: u32, class: &str, text: &str) {
-        self.body += &format!(
-            "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{}</text>\n",
-            escaped(text)
-        );
+        self.body +=
+            &format!("<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{}</text>\n", escaped(text));
     }
 
     /// Another drawing, with its corner there.

@@ -17,7 +17,7 @@ const STYLE: &str = include_str!("style.css");
 const MARGIN: u32 = 24;
 
 /// The width that cards beside each other fill.
-const PAGE: u32 = 1360;
+const PAGE: u32 = 1440;
 
 pub(super) fn render(waves: &Waves) -> String {
     let forest = Forest::of(waves);
