@@ -164,9 +164,8 @@ fn synced(question: &Question<'_>, part: &Part) -> Application {
         let wait = object.map_or(Wait::Nothing, |object| argo::wait(&task, object, question.checks));
         let is_pruned = task.action == Action::Prune;
         let note = object.filter(|_| is_pruned).and_then(|object| argo::kept(object)).map(words);
-        let key = (task.group.as_str(), task.kind.as_str(), task.namespace.as_str(), task.name.as_str());
-        let found = changes.as_ref().map(|changes| changes.iter().find(|(known, _)| known.is(key)));
-        let change = found.map(|found| found.map_or(Change::Unchanged, |(_, change)| *change));
+        let key = || (task.group.clone(), task.kind.clone(), task.namespace.clone(), task.name.clone());
+        let change = changes.as_ref().map(|changes| changes.get(&key()).copied().unwrap_or(Change::Unchanged));
         Task { change: change.filter(|_| !is_pruned), wait, note, child: None, task }
     };
     let tasks: Vec<Task> = tasks.into_iter().map(task).collect();
@@ -260,17 +259,11 @@ fn deleted_whole(question: &Question<'_>, part: &Part) -> Application {
     application
 }
 
-/// Which object it is, as the cluster has it.
-struct Key(compare::Thing);
-
-impl Key {
-    fn is(&self, key: (&str, &str, &str, &str)) -> bool {
-        (self.0.group.as_str(), self.0.kind.as_str(), self.0.namespace.as_str(), self.0.name.as_str()) == key
-    }
-}
+/// Group, kind, namespace and name: which object it is, as the cluster has it.
+type Key = (String, String, String, String);
 
 /// What becomes of the objects of a part.
-fn changes<'a>(live: &[&'a Datum], objects: &[&'a Datum], namespace: &'a str) -> Vec<(Key, Change)> {
+fn changes<'a>(live: &[&'a Datum], objects: &[&'a Datum], namespace: &'a str) -> HashMap<Key, Change> {
     let side = |root: &&'a Datum| Side { root, stable_name: "", namespace };
     let (before, after): (Vec<_>, Vec<_>) = (live.iter().map(side).collect(), objects.iter().map(side).collect());
     let found = compare::compare(&before, &after, Identity::Cluster).into_iter();
@@ -281,7 +274,8 @@ fn changes<'a>(live: &[&'a Datum], objects: &[&'a Datum], namespace: &'a str) ->
             What::Changed if difference.was.is_none() => Change::Changed,
             What::Changed | What::Added => Change::Added,
         };
-        Some((Key(difference.thing), change))
+        let compare::Thing { group, kind, namespace, name, .. } = difference.thing;
+        Some(((group, kind, namespace, name), change))
     };
     found.filter_map(change).collect()
 }

@@ -28,7 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "pipeline",
         &[
             "release",
-            "compare",
+            "view",
             "compare",
             "policy",
             "argo",

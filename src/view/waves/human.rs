@@ -18,9 +18,8 @@ fn one(waves: &Waves, application: &Application) -> String {
         (None, None) => String::new(),
     };
     out += match application.state {
-        State::Synced => "",
         State::Added if waves.base.is_some() => ": new",
-        State::Added => "",
+        State::Synced | State::Added => "",
         State::Deleted => ": deleted, with all that it deployed",
         State::Orphaned => ": deleted; what it deployed stays in the cluster",
     };

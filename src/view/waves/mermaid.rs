@@ -6,7 +6,7 @@ use crate::view::waves::forest::Forest;
 use crate::view::waves::{Application, Waves, compact, words};
 
 /// Small boxes beside each other.
-const COLUMNS: usize = 3;
+const COLUMNS: usize = 4;
 
 /// Letters of a label on an arrow before it breaks.
 const LABEL: usize = 34;
@@ -15,7 +15,7 @@ pub(super) fn render(waves: &Waves) -> String {
     let forest = Forest::of(waves);
     let mut chart = Chart { forest, out: String::new(), depth: 1, deleted: Vec::new() };
     let title = serde_json::Value::from(visible::line(&waves.heading()).into_owned());
-    chart.out += &format!("---\ntitle: {title}\n---\nflowchart TB\n");
+    chart.out += &format!("---\ntitle: {title}\nconfig:\n  flowchart:\n    wrappingWidth: 420\n---\nflowchart TB\n");
     let roots = chart.forest.roots();
     if roots.is_empty() {
         chart.line("none[\"nothing that is synced changes\"]");
@@ -74,8 +74,8 @@ impl Chart<'_> {
         let mut text = String::new();
         for chip in &chips {
             let arrow = match chip.gate {
-                Some(true) => " ⇒ ",
-                Some(false) => " ⇢ ",
+                Some(true) => " ⇒<br/>",
+                Some(false) => " ⇢<br/>",
                 None => "",
             };
             text += &format!("{}{arrow}", escaped(&chip.text));
@@ -93,7 +93,8 @@ impl Chart<'_> {
     fn whole(&mut self, at: usize) {
         let Some(application) = self.forest.application(at) else { return };
         self.mark(at, application);
-        let label = format!("<b>{}</b><br/>{}", escaped(&words::title(application)), escaped(&application.place()));
+        // Mermaid leaves room for one line above what a box holds.
+        let label = format!("<b>{}</b>", escaped(&words::title(application)));
         self.within(&format!("a{at}"), &label, |chart| {
             let is_parent = chart.forest.has_children(at);
             chart.line(if is_parent { "direction TB" } else { "direction LR" });
@@ -155,6 +156,7 @@ impl Chart<'_> {
             return;
         }
         self.within(&id, &format!("<b>{heading}</b>"), |chart| {
+            chart.line("direction TB");
             if !applied_text.is_empty() {
                 let text = applied_text.trim_start_matches("<br/>");
                 chart.line(&format!("{id}o[\"{text}\"]{class}"));

@@ -1,6 +1,6 @@
 //! What all formats say in the same words: objects by kind, counted where they are many, and what is waited for.
 
-use crate::argo::{Action, Step, Wait};
+use crate::argo::{Action, Phase, Step, Wait};
 use crate::report::visible;
 use crate::view::waves::{Application, Change, State, Task, Waves};
 
@@ -141,6 +141,9 @@ fn kinds<'a>(tasks: impl Iterator<Item = &'a Task>) -> Vec<Group<'a>> {
 /// The gate behind a step, in a sentence: `waits until Deployment a is healthy; at least 2 s`. `None` where nothing follows and
 /// nothing is waited for.
 pub(super) fn gate(application: &Application, step: &Step) -> Option<String> {
+    if step.phase == Phase::SyncFail {
+        return Some("runs only when the sync fails".to_owned());
+    }
     let waits = waits(application, step);
     match (step.is_last, waits.is_empty()) {
         (true, true) => None,

@@ -1,6 +1,6 @@
 //! Cards of Applications: small ones, those with their waves, those with other Applications in their waves.
 
-use crate::argo::{Step, Wait};
+use crate::argo::{Phase, Step, Wait};
 use crate::view::waves::forest::Forest;
 use crate::view::waves::measure::{fitted, width, wrapped};
 use crate::view::waves::svg::draw::{Drawing, Tone};
@@ -145,6 +145,7 @@ fn across(forest: &Forest<'_>, at: usize, application: &Application, step: &Step
     let lines = objects(forest, at, application, step);
     let heading = application.heading(step);
     let gate = match (step.is_last, words::waits(application, step)) {
+        _ if step.phase == Phase::SyncFail => words::gate(application, step).unwrap_or_default(),
         (true, waits) if waits.is_empty() => String::new(),
         (true, waits) => format!("the sync ends when {waits}"),
         (false, waits) if waits.is_empty() => "nothing here is waited for".to_owned(),
