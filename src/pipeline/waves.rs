@@ -4,9 +4,67 @@ use std::collections::HashMap;
 
 use crate::argo::{self, Action, HealthChecks, Kept, Step, Sync, Wait};
 use crate::compare::{self, Identity, Side, What};
-use crate::pipeline::gather;
+use crate::pipeline::gather::Gathered;
+use crate::pipeline::plan::Objects;
 use crate::view::waves::{Application, Change, State, Task, Waves};
 use crate::yaml::data::Datum;
+
+/// What Argo CD syncs in one go.
+#[derive(Clone, Debug)]
+pub struct Unit<'a> {
+    index: Option<usize>,
+    /// The Application; `None` for what none is known to deploy.
+    pub application: Option<&'a argo::Application>,
+    /// The overlay, or the first of several.
+    pub path: &'a str,
+    /// Its environment.
+    pub environment: Option<&'a str>,
+    /// What is applied.
+    pub objects: Vec<&'a Datum>,
+}
+
+impl Gathered {
+    /// What Argo CD syncs in one go, of what was to be looked at: the objects of all sources of an Application, else those
+    /// of an overlay.
+    pub fn syncs(&self) -> Vec<Unit<'_>> {
+        let mut units: Vec<Unit<'_>> = Vec::new();
+        let wanted = (0..self.overlays.len()).filter(|at| self.wanted[*at]);
+        for at in wanted {
+            let overlay = &self.overlays[at];
+            let objects: Vec<&Datum> = match &self.made[at] {
+                Objects::Built(resources) => resources.iter().map(|resource| &resource.root).collect(),
+                Objects::Read(objects) => objects.iter().collect(),
+            };
+            let applications: Vec<Option<usize>> = overlay.applications.iter().map(|at| Some(*at)).collect();
+            for application in if applications.is_empty() { vec![None] } else { applications } {
+                let known = units.iter_mut().find(|unit| application.is_some() && unit.index == application);
+                match known {
+                    Some(unit) => unit.objects.extend(&objects),
+                    None => units.push(Unit {
+                        index: application,
+                        application: application.and_then(|at| self.argo.applications.get(at)),
+                        path: &overlay.path,
+                        environment: overlay.environment.as_deref(),
+                        objects: objects.clone(),
+                    }),
+                }
+            }
+        }
+        units
+    }
+
+    /// The names of all Applications that were found, deployed from what was to be looked at or not.
+    pub fn application_names(&self) -> Vec<String> {
+        self.argo.applications.iter().map(|application| application.name.text.to_string()).collect()
+    }
+
+    /// The kinds whose health Argo CD judges here.
+    pub fn health_checks(&self) -> HealthChecks {
+        let declared = self.catalog().map_or(&[][..], |catalog| &catalog.platform.argocd.health_checks);
+        let applications = self.facts.has_application_health.then(|| "argoproj.io/Application".to_owned());
+        HealthChecks::new(declared.iter().cloned().chain(applications).collect())
+    }
+}
 
 /// Objects that are synced together.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +94,7 @@ impl Part {
     }
 
     /// What was gathered of an Application, or of an overlay.
-    pub fn of(unit: &gather::Unit<'_>, is_built: bool) -> Self {
+    pub fn of(unit: &Unit<'_>, is_built: bool) -> Self {
         let application = unit.application;
         let has = |option: &str| application.is_some_and(|application| application.has_option(option));
         let finalizers = application.and_then(|application| application.datum.at(["metadata", "finalizers"]));
