@@ -1,23 +1,24 @@
 //! What a change does to the cluster: what it can reach is built before and after, and compared object by object.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use crate::catalog::PLATFORM_FILE;
 use crate::compare::{self, Difference, Identity, Side};
-use crate::diag::Finding;
+use crate::diag::{Finding, Severity};
 use crate::kustomize::{Session, Setter};
 use crate::pipeline::baseline;
 use crate::pipeline::deployed::{self, Deployment};
 use crate::pipeline::gather::{Gathered, Place};
 use crate::pipeline::lint::{self, Rules};
 use crate::pipeline::plan::{Objects, build_all, environment_of};
-use crate::pipeline::proof::declaring_files;
+use crate::pipeline::proof::{ARGO, declaring_files, may_declare};
 use crate::pipeline::touched::Graph;
 use crate::policy::{Flags, Policybook};
 use crate::source::Origin;
-use crate::tree::join;
+use crate::tree::{Tree, join};
 use crate::view::{Changes, changes as view};
 use crate::yaml::data::Datum;
 
@@ -77,8 +78,27 @@ pub struct Sides<'a> {
     pub before: &'a Place<'a>,
     /// After it.
     pub after: &'a Place<'a>,
-    /// The paths that changed, from the top of the repository; `None`: everything may have.
-    pub changed: Option<&'a BTreeSet<String>>,
+    /// The paths that changed, from the top of the repository, and what lies in it after the change; `None`: everything may
+    /// have changed.
+    pub changed: Option<(&'a BTreeSet<String>, &'a Terrain)>,
+}
+
+/// What lies in a repository: what kustomizations name, and what speaks of Argo CD.
+#[derive(Debug)]
+pub struct Terrain {
+    graph: Graph,
+    speaking: Texts,
+}
+
+impl Terrain {
+    /// Looks through a repository, from its top.
+    pub fn of(home: &Tree) -> Self {
+        let files = home.files("");
+        let is_rendered = home.has_file(PLATFORM_FILE);
+        let declaring: Vec<String> = files.iter().filter(|path| may_declare(path, is_rendered)).cloned().collect();
+        let (graph, speaking) = rayon::join(|| Graph::of(home, &files), || home.holding(&declaring, ARGO));
+        Self { graph, speaking }
+    }
 }
 
 /// What is to be built on one side.
@@ -90,21 +110,12 @@ struct Plan {
 
 /// Compares what is deployed before and after a change.
 pub fn diff(sides: &Sides<'_>, book: &Policybook, today: &str) -> Diff {
-    let (files_before, files_after) = rayon::join(|| sides.before.home.files(""), || sides.after.home.files(""));
-    let reached = sides.changed.map(|changed| {
-        let (before, after) =
-            rayon::join(|| Graph::of(sides.before.home, &files_before), || Graph::of(sides.after.home, &files_after));
-        let (mut touched, other) = (before.touched(changed), after.touched(changed));
-        touched.extend(other);
-        let tops = (
-            before.tops(&touched).into_iter().cloned().collect::<Vec<_>>(),
-            after.tops(&touched).into_iter().cloned().collect::<Vec<_>>(),
-        );
-        Reached { changed, touched, tops }
-    });
-    let tops = |side: usize| reached.as_ref().map(|reached| if side == 0 { &reached.tops.0 } else { &reached.tops.1 });
+    let reached = sides.changed.map(|(changed, terrain)| Reached::of(sides, changed, terrain));
+    let tops = |side: usize| {
+        reached.as_ref().map(|reached| if side == 0 { reached.tops.0.as_slice() } else { reached.tops.1.as_slice() })
+    };
     let scope = |side: usize| match reached.as_ref().zip(tops(side)) {
-        Some((reached, tops)) => Scope::Reached(reached, tops),
+        Some((reached, tops)) => Scope::Reached(reached, tops, side == 1),
         None => Scope::All,
     };
     let ((mut before, unbuilt_before), (mut after, unbuilt_after)) =
@@ -126,6 +137,7 @@ pub fn diff(sides: &Sides<'_>, book: &Policybook, today: &str) -> Diff {
             before,
             changed: None,
             old: None,
+            least: Severity::Info,
         };
         lint::judge(gathered, &rules)
     };
@@ -146,9 +158,33 @@ pub(super) struct Reached<'a> {
     touched: BTreeSet<String>,
     /// Those that nothing includes, before and after.
     tops: (Vec<String>, Vec<String>),
+    /// Files that speak of Argo CD, with their texts, before and after.
+    spoke: Texts,
+    speaking: &'a Texts,
 }
 
-impl Reached<'_> {
+/// Paths and texts.
+type Texts = Vec<(String, Arc<str>)>;
+
+impl<'a> Reached<'a> {
+    /// What changed paths reach. Only the state after is looked through: the one before is the same in all that did not change.
+    fn of(sides: &Sides<'_>, changed: &'a BTreeSet<String>, terrain: &'a Terrain) -> Self {
+        let before = sides.before.home;
+        let Terrain { graph, speaking } = terrain;
+        let past = graph.with(before, changed);
+        let (mut touched, other) = (past.touched(changed), graph.touched(changed));
+        touched.extend(other);
+        let owned = |tops: Vec<&String>| tops.into_iter().cloned().collect::<Vec<_>>();
+        // Where Applications say what is deployed, a folder counts that none of them names and nothing includes.
+        let has_applications = speaking.iter().any(|(_, text)| text.contains("kind: Application"));
+        let roots = |graph: &Graph| owned(if has_applications { graph.tops(&touched) } else { graph.roots(&touched) });
+        let tops = (roots(&past), roots(graph));
+        let mut spoke: Texts = speaking.iter().filter(|(path, _)| !changed.contains(path)).cloned().collect();
+        let candidates: Vec<String> = changed.iter().filter(|path| before.has_file(path)).cloned().collect();
+        spoke.extend(before.holding(&candidates, ARGO));
+        Self { changed, touched, tops, spoke, speaking }
+    }
+
     /// Whether a text of Argo CD's may deploy what is reached: it names one of the folders.
     fn is_named_in(&self, text: &str) -> bool {
         let is_word = |char: char| char.is_ascii_alphanumeric() || "-._/".contains(char);
@@ -185,8 +221,8 @@ impl Reached<'_> {
 pub(super) enum Scope<'a> {
     /// All that are deployed.
     All,
-    /// What a change reaches, and those of its folders that nothing includes.
-    Reached(&'a Reached<'a>, &'a [String]),
+    /// What a change reaches, and those of its folders that nothing includes; whether it is the state after.
+    Reached(&'a Reached<'a>, &'a [String], bool),
     /// Those of one environment, of some services; none: of all.
     Environment(&'a str, &'a [String]),
 }
@@ -195,7 +231,7 @@ pub(super) enum Scope<'a> {
 pub(super) fn built(place: &Place<'_>, scope: Scope<'_>) -> (Gathered, Vec<String>) {
     let mut gathered = Gathered::default();
     let services: Vec<String> = match scope {
-        Scope::Reached(reached, _) => {
+        Scope::Reached(reached, ..) => {
             let owner = |path: &String| crate::layout::owner(path, &[]).0;
             let services: BTreeSet<String> = reached.touched.iter().filter_map(owner).collect();
             services.into_iter().collect()
@@ -218,22 +254,31 @@ pub(super) fn built(place: &Place<'_>, scope: Scope<'_>) -> (Gathered, Vec<Strin
 }
 
 fn plan(place: &Place<'_>, session: &Session<'_>, gathered: &Gathered, scope: Scope<'_>) -> Plan {
-    let reached = if let Scope::Reached(reached, _) = scope { Some(reached) } else { None };
-    let text = |path: &String| place.home.text(path).ok().flatten();
-    let is_meant = |path: &&String| {
-        text(path).is_some_and(|text| {
-            text.contains("argoproj.io/")
-                && (reached.is_none_or(|reached| reached.changed.contains(*path) || reached.is_named_in(&text))
-                    || text.contains("kind: ApplicationSet"))
-        })
+    let reached = if let Scope::Reached(reached, ..) = scope { Some(reached) } else { None };
+    let found;
+    let speaking = match scope {
+        Scope::Reached(reached, _, true) => reached.speaking,
+        Scope::Reached(reached, ..) => &reached.spoke,
+        _ => {
+            found = place.home.holding(&declaring_files(place.home, place.home.has_file(PLATFORM_FILE)), ARGO);
+            &found
+        }
     };
-    let declaring = declaring_files(place.home, place.home.has_file(PLATFORM_FILE));
-    let files: Vec<String> = declaring.par_iter().filter(is_meant).map(|path| join(place.repository, path)).collect();
+    let is_meant = |path: &String, text: &str| {
+        reached.is_none_or(|reached| reached.changed.contains(path) || reached.is_named_in(text))
+            || text.contains("kind: ApplicationSet")
+    };
+    let files: Vec<String> = speaking
+        .par_iter()
+        .filter(|(path, text)| is_meant(path, text))
+        .map(|(path, _)| join(place.repository, path))
+        .collect();
+    let has_health = speaking.iter().any(|(_, text)| deployed::says_application_health(text));
     let (raw, unread) = deployed::documents_in(place, session, &files);
     let documents: Vec<&Datum> = raw.iter().map(|(_, document)| document).collect();
-    let mut deployed = deployed::deployed(place, session, gathered.catalog(), &documents);
+    let mut deployed = deployed::deployed(place, session, gathered.catalog(), &documents, has_health);
     let mut deployments = std::mem::take(&mut deployed.deployments);
-    let Scope::Reached(reached, tops) = scope else {
+    let Scope::Reached(reached, tops, _) = scope else {
         if deployments.is_empty() {
             deployments = deployed::by_folders(place, session, place.repository);
         }
