@@ -19,6 +19,7 @@ mod settings;
 mod shown;
 mod touched;
 pub mod trial;
+pub mod waves;
 
 use std::path::Path;
 use std::sync::Arc;

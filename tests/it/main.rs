@@ -41,3 +41,4 @@ mod scaffold;
 mod support;
 mod tidy;
 mod waves;
+mod waves_view;
