@@ -10,6 +10,7 @@ mod pair;
 
 pub use danger::Danger;
 pub use fields::{Field, Kind, Step, Value};
+pub use mask::{MASK, masked_line, masked_object};
 pub use pair::{Side, Thing};
 
 use crate::source::Origin;

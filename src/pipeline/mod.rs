@@ -12,6 +12,7 @@ pub mod past;
 mod plan;
 mod proof;
 pub mod release;
+pub mod report;
 mod settings;
 mod touched;
 pub mod trial;

@@ -8,6 +8,7 @@ mod json;
 mod lines;
 mod markdown;
 mod page;
+pub mod report;
 
 pub use changes::Changes;
 

@@ -29,7 +29,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "release",
             "compare",
-            "compare",
+            "view",
             "policy",
             "argo",
             "kustomize",
