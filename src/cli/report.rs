@@ -133,10 +133,11 @@ impl Report {
     /// The platform's name, else that of the folder.
     fn title(&self, gathered: &Gathered, start: &Path) -> String {
         let platform = gathered.settings().and_then(|catalog| catalog.platform.platform.as_ref());
-        platform.map(|name| name.value.clone()).unwrap_or_else(|| {
-            let path = start.canonicalize().ok();
-            let name = path.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-            name.unwrap_or_else(|| self.target.display().to_string())
-        })
+        if let Some(name) = platform {
+            return name.value.clone();
+        }
+        let path = start.canonicalize().ok();
+        let name = path.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        name.unwrap_or_else(|| self.target.display().to_string())
     }
 }

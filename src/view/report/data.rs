@@ -1,8 +1,11 @@
 //! What the script shows when it is asked for: a block a row, so that only what is looked at is ever read, and three tables
 //! that all blocks share.
 //!
-//! Most lines of manifests occur in many of them, so a line is a number. Lines that follow each other are set by lines that
-//! follow each other, so who set them is the difference to the one before: mostly a single digit.
+//! Most lines of manifests occur in many of them, so a line is a number. Lines that follow each other follow each other in
+//! other manifests too, and are set by lines that follow each other: so each number is the difference to the one before,
+//! which is mostly a single digit.
+
+use std::fmt::{Display, Write as _};
 
 use rustc_hash::FxHashMap;
 
@@ -55,8 +58,26 @@ fn texts<'t>(out: &mut String, items: impl IntoIterator<Item = &'t str>) {
     list(out, items.into_iter(), json);
 }
 
-fn number(out: &mut String, number: impl ToString) {
-    out.push_str(&number.to_string());
+fn number(out: &mut String, number: impl Display) {
+    let _ = write!(out, "{number}");
+}
+
+fn signed(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(0)
+}
+
+/// Numbers without brackets around them.
+fn numbers(out: &mut String, [first, second, third]: [i64; 3]) {
+    let _ = write!(out, "{first},{second},{third}");
+}
+
+/// Numbers that mostly follow each other, as differences.
+fn differences(out: &mut String, items: impl Iterator<Item = usize>) {
+    let mut before = 0;
+    list(out, items.map(signed), |out, item| {
+        number(out, item - before);
+        before = item;
+    });
 }
 
 /// All blocks.
@@ -65,10 +86,19 @@ pub(super) fn blocks(out: &mut String, report: &Report) {
     for (at, row) in report.rows.iter().enumerate() {
         open(out, &format!("m{at}"));
         out.push_str("{\"o\":");
+        let mut before = [0, 0];
         list(out, row.origins.iter(), |out, setters| {
-            let flat =
-                setters.iter().flat_map(|setter| [files.number(&setter.file), setter.line, steps.number(setter.step)]);
-            list(out, flat, number);
+            // The first that is named is told by what differs from the one before; those that it replaced are told whole.
+            let mut from = std::mem::take(&mut before);
+            list(out, setters.iter().enumerate(), |out, (at, setter)| {
+                let here = [files.number(&setter.file), setter.line].map(signed);
+                if at == 0 {
+                    before = here;
+                }
+                let step = signed(steps.number(setter.step));
+                numbers(out, [here[0] - from[0], here[1] - from[1], step]);
+                from = [0, 0];
+            });
         });
         out.push_str(",\"c\":");
         list(out, row.cells.iter(), |out, one| match one {
@@ -156,13 +186,8 @@ fn object<'a>(out: &mut String, object: &'a Object, lines: &mut Table<'a>) {
     out.push(',');
     json(out, &object.name);
     out.push(',');
-    list(out, object.lines.iter(), |out, (text, _)| number(out, lines.number(text)));
+    differences(out, object.lines.iter().map(|(text, _)| lines.number(text)));
     out.push(',');
-    let mut before: i64 = 0;
-    list(out, object.lines.iter(), |out, (_, origin)| {
-        let origin = i64::try_from(*origin).unwrap_or(0);
-        number(out, origin - before);
-        before = origin;
-    });
+    differences(out, object.lines.iter().map(|(_, origin)| *origin));
     out.push(']');
 }

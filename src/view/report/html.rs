@@ -9,6 +9,24 @@ pub(super) fn text(text: &str) -> String {
     out
 }
 
+/// A sentence, as HTML: what stands between backticks is code.
+pub(super) fn prose(sentence: &str) -> String {
+    let mut out = String::with_capacity(sentence.len() + 26);
+    let parts: Vec<&str> = sentence.split('`').collect();
+    for (at, part) in parts.iter().enumerate() {
+        // A backtick without another one is a backtick.
+        let is_code = at % 2 == 1 && at + 1 < parts.len();
+        let (before, after) = if is_code { ("<code>", "</code>") } else { ("", "") };
+        out.push_str(before);
+        if at % 2 == 1 && !is_code {
+            out.push('`');
+        }
+        push(&mut out, part);
+        out.push_str(after);
+    }
+    out
+}
+
 /// Appends text on one line, as HTML.
 pub(super) fn push(out: &mut String, text: &str) {
     for char in visible::line(text).chars() {
@@ -64,6 +82,7 @@ mod tests {
         let back: String = serde_json::from_str(&data).unwrap_or_default();
         assert_eq!(back, "</script><!--\"'&\\\\u{202e}␊␛é");
         assert_eq!(text(hostile), "&lt;/script&gt;&lt;!--&quot;&#39;&amp;\\\\u{202e}␊␛é");
+        assert_eq!(prose("`<a>` is `b"), "<code>&lt;a&gt;</code> is `b");
         assert_eq!(encoded("a b/é"), "a%20b%2F%C3%A9");
     }
 }

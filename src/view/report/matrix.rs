@@ -16,12 +16,12 @@ const SEVERITIES: [&str; 3] = ["error", "warning", "info"];
 
 pub(super) fn render(out: &mut String, report: &Report) {
     out.push_str("<table id=\"matrix\"><caption class=\"sr\">Services and environments</caption>\n<thead><tr><th rowspan=\"2\" scope=\"col\" class=\"name\">Service</th>");
-    for (at, environment) in report.environments.iter().enumerate() {
-        let name = if environment.is_empty() { "no environment" } else { environment };
+    for (at, environment) in report.columns() {
+        let name = if environment.is_empty() { "deployed" } else { environment };
         out.push_str(&format!("<th colspan=\"5\" scope=\"colgroup\" class=\"e{at} env\">{}</th>", text(name)));
     }
     out.push_str("</tr>\n<tr>");
-    for at in 0..report.environments.len() {
+    for (at, _) in report.columns() {
         for (class, title, meaning) in COLUMNS {
             out.push_str(&format!("<th scope=\"col\" class=\"e{at} {class}\" title=\"{meaning}\">{title}</th>"));
         }
@@ -35,7 +35,7 @@ pub(super) fn render(out: &mut String, report: &Report) {
         }
         out.push_str("<tbody>\n");
         if !title.is_empty() && services > 0 {
-            let width = 1 + 5 * report.environments.len();
+            let width = 1 + 5 * report.columns().count();
             out.push_str(&format!(
                 "<tr class=\"group\"><th colspan=\"{width}\" scope=\"rowgroup\">{title}</th></tr>\n"
             ));
@@ -78,8 +78,18 @@ fn row(out: &mut String, report: &Report, at: usize, counts: &[Vec<[usize; 3]>])
         out.push_str("</small>");
     }
     out.push_str("</th>");
-    for (column, one) in row.cells.iter().enumerate() {
-        match one {
+    let is_shown = |column: usize| row.cells.get(column).is_some_and(Option::is_some);
+    let elsewhere = row.cells.iter().flatten().map(|cell| cell.objects.len()).sum::<usize>();
+    if !report.columns().any(|(column, _)| is_shown(column)) {
+        let width = 5 * report.columns().count();
+        out.push_str(&format!(
+            "<td class=\"v\" colspan=\"{width}\"><span class=\"dim\">{elsewhere} objects</span></td></tr>
+"
+        ));
+        return;
+    }
+    for (column, _) in report.columns() {
+        match row.cells.get(column).and_then(Option::as_ref) {
             Some(one) => cell(out, report, (at, column), one, counts[at][column]),
             None => out.push_str(&format!(
                 "<td class=\"e{column} v none\" colspan=\"5\"><span class=\"sr\">not deployed</span></td>"

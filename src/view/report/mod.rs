@@ -194,6 +194,14 @@ impl Row {
 }
 
 impl Report {
+    /// The environments that are columns of the table, with their numbers: what belongs to none has a column where there is
+    /// no other.
+    fn columns(&self) -> impl Iterator<Item = (usize, &str)> {
+        let is_only = self.environments.len() == 1;
+        let names = self.environments.iter().map(String::as_str).enumerate();
+        names.filter(move |(_, name)| is_only || !name.is_empty())
+    }
+
     /// The page.
     pub fn page(&self) -> String {
         page::render(self)

@@ -1,7 +1,7 @@
 //! The page around it all.
 
 use crate::report::counted;
-use crate::view::report::html::{push, text};
+use crate::view::report::html::{prose, push, text};
 use crate::view::report::{Finding, Report, data, matrix, plain, waves};
 
 const STYLE: &str = include_str!("style.css");
@@ -39,8 +39,8 @@ pub(super) fn render(report: &Report) -> String {
     findings(&mut out, report);
     out.push_str(
         "<section class=\"view\" id=\"waves\"><h2>Waves</h2>\n<p class=\"lead\">The order in which Argo CD applies, phase by \
-         phase and wave by wave; each wave waits until the one before it is healthy. A sync is of one Application, and \
-         goes through these by itself.</p>\n",
+         phase and wave by wave; each waits for the health of what came before, as far as Argo CD can tell it. Every \
+         Application goes its own way.</p>\n",
     );
     waves::render(&mut out, report);
     out.push_str("</section>\n<section class=\"view\" id=\"service\" hidden></section>\n");
@@ -75,11 +75,10 @@ fn header(out: &mut String, report: &Report) {
          <form role=\"search\" hidden><label class=\"sr\" for=\"q\">Search</label><input id=\"q\" type=\"search\" \
          placeholder=\"Search  /\" autocomplete=\"off\" spellcheck=\"false\">"
     ));
-    if report.environments.len() > 1 {
+    if report.columns().count() > 1 {
         out.push_str("<fieldset id=\"envs\"><legend class=\"sr\">Environments</legend>");
-        for (at, name) in report.environments.iter().enumerate() {
-            let shown = if name.is_empty() { "none" } else { name };
-            out.push_str(&format!("<label><input type=\"checkbox\" value=\"{at}\" checked> {}</label>", text(shown)));
+        for (at, name) in report.columns() {
+            out.push_str(&format!("<label><input type=\"checkbox\" value=\"{at}\" checked> {}</label>", text(name)));
         }
         out.push_str("</fieldset>");
     }
@@ -131,7 +130,7 @@ fn finding(out: &mut String, report: &Report, at: usize, finding: &Finding) {
         environments.join(" "),
         finding.severity
     ));
-    push(out, &finding.message);
+    out.push_str(&prose(&finding.message));
     out.push_str("</p>\n<p class=\"where\"><code>");
     push(out, &finding.id);
     out.push_str("</code> ");
@@ -152,7 +151,12 @@ fn finding(out: &mut String, report: &Report, at: usize, finding: &Finding) {
         out.push_str("<figure><figcaption>");
         push(out, &format!("{}:{}", finding.file, finding.line));
         out.push_str("</figcaption><pre>");
+        // How deep it stands in the file takes room that the line needs.
+        let blanks = |line: &str| line.len() - line.trim_start_matches(' ').len();
+        let depth =
+            finding.excerpt.iter().filter(|(_, line)| !line.trim().is_empty()).map(|(_, line)| blanks(line)).min();
         for (number, line) in &finding.excerpt {
+            let line = line.get(depth.unwrap_or(0)..).unwrap_or_default();
             let tag = if *number == finding.line { "mark" } else { "span" };
             out.push_str(&format!("<{tag}><i>{number}</i>{}</{tag}>\n", text(line)));
         }
@@ -160,7 +164,7 @@ fn finding(out: &mut String, report: &Report, at: usize, finding: &Finding) {
     }
     let said = [(&finding.help, "help"), (&finding.suppressed, "suppressed")];
     for (said, class) in said.into_iter().filter(|(said, _)| !said.is_empty()) {
-        out.push_str(&format!("<p class=\"{class}\">{}</p>\n", text(said)));
+        out.push_str(&format!("<p class=\"{class}\">{}</p>\n", prose(said)));
     }
     out.push_str("</li>\n");
 }

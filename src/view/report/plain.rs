@@ -67,16 +67,18 @@ fn cell_of(out: &mut String, row: &Row, environment: &str, cell: &Cell, has_mani
         out.push_str("<details><summary>");
         push(out, &format!("{}/{}", object.kind, object.name));
         out.push_str("</summary><pre>");
-        let mut before = usize::MAX;
+        let mut before = None;
         for (line, origin) in &object.lines {
             push(out, line);
-            if let (Some(setter), true) = (row.origins.get(*origin).and_then(|chain| chain.first()), *origin != before)
-            {
-                out.push_str("  <small># ");
-                push(out, &setter.to_string());
-                out.push_str("</small>");
+            if let Some(setter) = row.origins.get(*origin).and_then(|chain| chain.first()) {
+                // The file is named once for the lines that come from it.
+                let own = Some((&setter.file, setter.step));
+                let shown = if own == before { format!(":{}", setter.line) } else { setter.to_string() };
+                before = own;
+                out.push_str("  <s># ");
+                push(out, &shown);
+                out.push_str("</s>");
             }
-            before = *origin;
             out.push('\n');
         }
         out.push_str("</pre></details>\n");

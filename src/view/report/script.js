@@ -32,7 +32,7 @@
     environments: node.dataset.e ? node.dataset.e.split(' ').map(Number) : [],
   }));
   const form = document.querySelector('form'), q = $('q'), severity = $('sev'), differs = $('differs'), count = $('count');
-  const boxes = all('#envs input');
+  const boxes = all('#envs input'), box = at => boxes.find(one => Number(one.value) === at);
   form.hidden = false;
   $('differs-label').hidden = !services.some(one => one.differs);
   const show = (one, fits) => { if (one.node.hidden === fits) one.node.hidden = !fits; return fits; };
@@ -40,7 +40,7 @@
   function filter() {
     const words = q.value.toLowerCase().split(/\s+/).filter(Boolean);
     const level = LEVELS[severity.value] || 0;
-    const on = environments.map((_, at) => boxes.length === 0 || boxes[at].checked);
+    const on = environments.map((_, at) => !box(at) || box(at).checked);
     on.forEach((is, at) => main.classList.toggle('h' + at, !is));
     const has = one => words.every(word => one.text.includes(word));
     let shown = 0, found = 0;
@@ -225,15 +225,18 @@
     if (!one) return lines.replaceChildren();
     current = { data, base: link(name, environments[at], one[0], one[1]) };
     const texts = block('lines');
-    let origin = 0, shown = -1;
+    let origin = 0, shown = '';
     lines.setAttribute('aria-label', `${one[0]}/${one[1]}, line by line`);
-    lines.replaceChildren(...one[2].map((text, number) => {
+    let text = 0;
+    lines.replaceChildren(...one[2].map((step, number) => {
+      text += step;
       origin += one[3][number];
-      const isSame = origin === shown;
-      shown = origin;
-      const chain = setters(origin);
+      const [setter] = setters(origin), own = setter ? setter[0] + setter[2] : '';
+      // The file is named once for the lines that come from it.
+      const label = setter && (own === shown ? (setter[0] ? ':' + setter[1] : '') : short(setter));
+      shown = own;
       return el('div', { class: 'l', role: 'option', id: 'l' + (number + 1), 'data-o': origin, 'aria-selected': 'false' },
-        el('i', { 'aria-hidden': 'true' }, String(number + 1)), code(texts[text]), el('s', {}, isSame || !chain.length ? '' : short(chain[0])));
+        el('i', { 'aria-hidden': 'true' }, String(number + 1)), code(texts[text]), el('s', {}, label || ''));
     }));
     said.textContent = `${one[0]}/${one[1]}`;
     const line = lines.children[wanted[1] - 1];
@@ -246,8 +249,22 @@
     return parts ? el('code', {}, parts[1], el('u', {}, parts[2]), parts[3] || '') : el('code', {}, text);
   }
 
+  // Who set what, from the differences that the block has.
+  function chains(data) {
+    if (!data.whole) {
+      let file = 0, line = 0;
+      data.whole = data.o.map(flat => {
+        if (!flat.length) { file = line = 0; return flat; }
+        file += flat[0];
+        line += flat[1];
+        return [file, line, ...flat.slice(2)];
+      });
+    }
+    return data.whole;
+  }
+
   function setters(origin) {
-    const flat = current.data.o[origin] || [], chain = [];
+    const flat = chains(current.data)[origin] || [], chain = [];
     for (let at = 0; at < flat.length; at += 3) chain.push([block('files')[flat[at]], flat[at + 1], block('steps')[flat[at + 2]]]);
     return chain;
   }

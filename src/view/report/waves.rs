@@ -18,25 +18,34 @@ struct Wave<'a> {
 
 pub(super) fn render(out: &mut String, report: &Report) {
     for (column, environment) in report.environments.iter().enumerate() {
-        let cells: Vec<(usize, &Cell)> = report
-            .rows
-            .iter()
-            .enumerate()
-            .filter_map(|(at, row)| Some((at, row.cells.get(column)?.as_ref()?)))
-            .filter(|(_, cell)| !cell.steps.is_empty())
-            .collect();
+        let of_column =
+            report.rows.iter().enumerate().filter_map(|(at, row)| Some((at, row.cells.get(column)?.as_ref()?)));
+        let cells: Vec<(usize, &Cell)> = of_column.filter(|(_, cell)| !cell.steps.is_empty()).collect();
         if cells.is_empty() {
             continue;
         }
-        let name = if environment.is_empty() { "no environment" } else { environment };
-        out.push_str(&format!(
-            "<section class=\"e{column} plan\"><h3>{} <small>{}</small></h3>\n",
-            text(name),
-            counted(cells.len(), "sync")
-        ));
-        phases(out, &waves(&cells), cells.len());
+        let name = if environment.is_empty() { "All environments" } else { environment };
+        out.push_str(&format!("<section class=\"e{column} plan\"><h3>{}</h3>\n", text(name)));
+        // Services go the same way; what they share goes its own.
+        let is_service = |(at, _): &&(usize, &Cell)| report.rows.get(*at).is_some_and(|row| row.is_service);
+        let services: Vec<(usize, &Cell)> = cells.iter().filter(is_service).copied().collect();
+        for (row, cell) in cells.iter().filter(|cell| !is_service(cell)) {
+            let name = report.rows.get(*row).map_or("", |row| &row.name);
+            drawing(out, name, &[(*row, *cell)]);
+        }
+        if !services.is_empty() {
+            drawing(out, &format!("each of {}", counted(services.len(), "service")), &services);
+        }
         out.push_str("</section>\n");
     }
+}
+
+fn drawing(out: &mut String, name: &str, cells: &[(usize, &Cell)]) {
+    out.push_str("<div class=\"drawing\"><p>");
+    push(out, name);
+    out.push_str("</p>\n");
+    phases(out, &waves(cells), cells.len());
+    out.push_str("</div>\n");
 }
 
 fn waves<'a>(cells: &[(usize, &'a Cell)]) -> BTreeMap<(usize, i64), Wave<'a>> {
@@ -70,7 +79,7 @@ fn phases(out: &mut String, waves: &BTreeMap<(usize, i64), Wave<'_>>, syncs: usi
         for ((_, number), wave) in of_phase {
             out.push_str(&format!("<li><h5>wave {number}"));
             if wave.rows.len() < syncs {
-                out.push_str(&format!(" <small>{} of {syncs} syncs</small>", wave.rows.len()));
+                out.push_str(&format!(" <small>{} of {syncs}</small>", wave.rows.len()));
             }
             out.push_str("</h5><ul>");
             for (kind, count, hooks) in &wave.kinds {
