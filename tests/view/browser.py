@@ -80,11 +80,13 @@ class Browser:
             self.run('location.hash = %s' % json.dumps(url.partition('#')[2]))
             self.run('new Promise(done => requestAnimationFrame(() => setTimeout(done, 30)))')
             return 0
-        start = time.monotonic()
+        # Within a page nothing is loaded.
+        self.send('Page.navigate', url='about:blank')
         self.url = url.split('#')[0]
+        start = time.monotonic()
         self.send('Page.navigate', url=url)
-        while self.receive().get('method') != 'Page.loadEventFired':
-            pass
+        while self.run('location.href.startsWith(%s) && document.readyState' % json.dumps(self.url)) != 'complete':
+            time.sleep(0.01)
         return time.monotonic() - start
 
     def shoot(self, path, whole=False):

@@ -42,6 +42,7 @@
     const level = LEVELS[severity.value] || 0;
     const on = environments.map((_, at) => !box(at) || box(at).checked);
     on.forEach((is, at) => main.classList.toggle('h' + at, !is));
+    $('matrix').style.setProperty('--n', on.filter((is, at) => is && box(at)).length || 1);
     const has = one => words.every(word => one.text.includes(word));
     let shown = 0, found = 0;
     for (const one of services) {
