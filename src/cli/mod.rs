@@ -6,6 +6,7 @@ mod build;
 mod build_all;
 mod bump;
 mod compat;
+mod complete;
 mod completions;
 mod diff;
 mod explain;
@@ -33,7 +34,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::CompleteEnv;
 
 use crate::catalog::PLATFORM_FILE;
 use crate::git;
@@ -127,6 +129,11 @@ impl From<Exit> for ExitCode {
 
 /// Runs the command that the arguments name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // A shell that asks what to offer says so by a variable.
+    if CompleteEnv::with_factory(Cli::command).try_complete(arguments.clone(), None).unwrap_or(true) {
+        return Exit::Fine.into();
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {

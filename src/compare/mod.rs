@@ -5,13 +5,15 @@
 
 mod danger;
 mod fields;
+mod live;
 mod mask;
 mod pair;
 
 pub use danger::Danger;
 pub use fields::{Field, Kind, Step, Value};
+pub use live::as_desired;
 pub use mask::{MASK, masked_line, masked_object};
-pub use pair::{Side, Thing};
+pub use pair::{Identity, Side, Thing};
 
 use crate::source::Origin;
 
@@ -46,18 +48,22 @@ pub struct Difference {
 }
 
 /// Compares the objects of one overlay. Sorted by kind of difference, kind, namespace and name.
-pub fn compare(before: &[Side<'_>], after: &[Side<'_>]) -> Vec<Difference> {
-    let pairs = pair::pairs(before, after);
+pub fn compare(before: &[Side<'_>], after: &[Side<'_>], identity: Identity) -> Vec<Difference> {
+    let pairs = pair::pairs(before, after, identity);
     let renamed = pair::renamed(&pairs);
-    let mut found: Vec<Difference> = pairs.iter().filter_map(|pair| difference(pair, &renamed)).collect();
+    let mut found: Vec<Difference> = pairs.iter().filter_map(|pair| difference(pair, &renamed, identity)).collect();
     found.sort_by(|one, other| (one.what, &one.thing).cmp(&(other.what, &other.thing)));
     found
 }
 
-fn difference(pair: &pair::Pair<'_>, renamed: &pair::Renamed) -> Option<Difference> {
+fn difference(pair: &pair::Pair<'_>, renamed: &pair::Renamed, identity: Identity) -> Option<Difference> {
     match (&pair.before, &pair.after) {
         (Some(before), Some(after)) => {
-            let fields = fields::fields(before, after, renamed);
+            let mut fields = fields::fields(before, after, renamed);
+            if identity == Identity::Source {
+                // Where it lies is what the two differ in.
+                fields.retain(|field| !matches!(field.path().as_str(), "metadata.namespace" | "metadata.name"));
+            }
             if fields.is_empty() {
                 return None;
             }
@@ -67,7 +73,7 @@ fn difference(pair: &pair::Pair<'_>, renamed: &pair::Renamed) -> Option<Differen
                 was: (old.name != new.name).then_some(old.name),
                 thing: new,
                 origin: after.root.origin,
-                dangers: danger::of_change(before, after),
+                dangers: if identity == Identity::Cluster { danger::of_change(before, after) } else { Vec::new() },
                 fields,
                 text: None,
             })
@@ -78,7 +84,7 @@ fn difference(pair: &pair::Pair<'_>, renamed: &pair::Renamed) -> Option<Differen
             was: None,
             origin: before.root.origin,
             fields: Vec::new(),
-            dangers: danger::of_removal(before),
+            dangers: if identity == Identity::Cluster { danger::of_removal(before) } else { Vec::new() },
             text: Some(fields::whole(before)),
         }),
         (None, Some(after)) => Some(Difference {

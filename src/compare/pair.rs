@@ -14,6 +14,8 @@ pub struct Side<'a> {
     pub root: &'a Datum,
     /// Its name before prefixes, suffixes and hashes; empty where that is not known.
     pub stable_name: &'a str,
+    /// The namespace that it comes into where it says none; may be empty.
+    pub namespace: &'a str,
 }
 
 /// Which object it is.
@@ -43,7 +45,7 @@ impl<'a> Side<'a> {
     }
 
     fn namespace(&self) -> &'a str {
-        self.root.at(["metadata", "namespace"]).map_or("", Datum::text)
+        self.root.at(["metadata", "namespace"]).map(Datum::text).filter(|own| !own.is_empty()).unwrap_or(self.namespace)
     }
 
     fn group(&self) -> &'a str {
@@ -92,8 +94,17 @@ fn key<'a>(side: &Side<'a>, name: &'a str) -> Key<'a> {
     (side.group(), side.kind(), side.namespace(), name)
 }
 
+/// How much two objects may differ and still be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// As the cluster has it: group, kind, namespace and name.
+    Cluster,
+    /// As a repository has it, from one environment to another: group, kind, and the name before prefixes.
+    Source,
+}
+
 /// Pairs objects: those after the change in their order, then those that are gone.
-pub(super) fn pairs<'a>(before: &[Side<'a>], after: &[Side<'a>]) -> Vec<Pair<'a>> {
+pub(super) fn pairs<'a>(before: &[Side<'a>], after: &[Side<'a>], identity: Identity) -> Vec<Pair<'a>> {
     let mut open: HashMap<Key<'a>, Vec<usize>> = HashMap::new();
     for (at, side) in before.iter().enumerate().rev() {
         open.entry(key(side, side.name())).or_default().push(at);
@@ -114,6 +125,18 @@ pub(super) fn pairs<'a>(before: &[Side<'a>], after: &[Side<'a>]) -> Vec<Pair<'a>
         *partner = stem.and_then(|stem| generated.get_mut(&key(side, stem)).and_then(Vec::pop));
         if let Some(at) = partner {
             is_taken[*at] = true;
+        }
+    }
+    if identity == Identity::Source {
+        for (side, partner) in after.iter().zip(&mut partners).filter(|(_, partner)| partner.is_none()) {
+            let name = |side: &Side<'a>| if side.stable_name.is_empty() { side.name() } else { side.stable_name };
+            let is_it = |other: &Side<'a>| {
+                (other.group(), other.kind(), name(other)) == (side.group(), side.kind(), name(side))
+            };
+            *partner = (0..before.len()).find(|at| !is_taken[*at] && is_it(&before[*at]));
+            if let Some(at) = partner {
+                is_taken[*at] = true;
+            }
         }
     }
     let kept = after
@@ -154,10 +177,10 @@ mod tests {
         let (before, after) = (objects(before), objects(after));
         let sides = |objects: &'_ [Datum]| -> Vec<Datum> { objects.to_vec() };
         let (before, after) = (sides(&before), sides(&after));
-        let side = |root| Side { root, stable_name: "" };
+        let side = |root| Side { root, stable_name: "", namespace: "" };
         let (before, after): (Vec<_>, Vec<_>) = (before.iter().map(side).collect(), after.iter().map(side).collect());
         let name = |side: Option<Side<'_>>| side.map_or_else(|| "-".to_owned(), |side| side.name().to_owned());
-        pairs(&before, &after).iter().map(|pair| (name(pair.before), name(pair.after))).collect()
+        pairs(&before, &after, Identity::Cluster).iter().map(|pair| (name(pair.before), name(pair.after))).collect()
     }
 
     #[test]

@@ -1,23 +1,24 @@
 //! What a change does to the cluster: what it can reach is built before and after, and compared object by object.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use crate::catalog::PLATFORM_FILE;
-use crate::compare::{self, Difference, Side};
-use crate::diag::Finding;
+use crate::compare::{self, Difference, Identity, Side};
+use crate::diag::{Finding, Severity};
 use crate::kustomize::{Session, Setter};
 use crate::pipeline::baseline;
 use crate::pipeline::deployed::{self, Deployment};
 use crate::pipeline::gather::{Gathered, Place};
 use crate::pipeline::lint::{self, Rules};
-use crate::pipeline::plan::{Objects, build_all};
-use crate::pipeline::proof::declaring_files;
+use crate::pipeline::plan::{Objects, build_all, environment_of};
+use crate::pipeline::proof::{ARGO, declaring_files, may_declare};
 use crate::pipeline::touched::Graph;
 use crate::policy::{Flags, Policybook};
 use crate::source::Origin;
-use crate::tree::join;
+use crate::tree::{Tree, join};
 use crate::view::{Changes, changes as view};
 use crate::yaml::data::Datum;
 
@@ -77,8 +78,27 @@ pub struct Sides<'a> {
     pub before: &'a Place<'a>,
     /// After it.
     pub after: &'a Place<'a>,
-    /// The paths that changed, from the top of the repository; `None`: everything may have.
-    pub changed: Option<&'a BTreeSet<String>>,
+    /// The paths that changed, from the top of the repository, and what lies in it after the change; `None`: everything may
+    /// have changed.
+    pub changed: Option<(&'a BTreeSet<String>, &'a Terrain)>,
+}
+
+/// What lies in a repository: what kustomizations name, and what speaks of Argo CD.
+#[derive(Debug)]
+pub struct Terrain {
+    graph: Graph,
+    speaking: Texts,
+}
+
+impl Terrain {
+    /// Looks through a repository, from its top.
+    pub fn of(home: &Tree) -> Self {
+        let files = home.files("");
+        let is_rendered = home.has_file(PLATFORM_FILE);
+        let declaring: Vec<String> = files.iter().filter(|path| may_declare(path, is_rendered)).cloned().collect();
+        let (graph, speaking) = rayon::join(|| Graph::of(home, &files), || home.holding(&declaring, ARGO));
+        Self { graph, speaking }
+    }
 }
 
 /// What is to be built on one side.
@@ -90,23 +110,16 @@ struct Plan {
 
 /// Compares what is deployed before and after a change.
 pub fn diff(sides: &Sides<'_>, book: &Policybook, today: &str) -> Diff {
-    let (files_before, files_after) = rayon::join(|| sides.before.home.files(""), || sides.after.home.files(""));
-    let reached = sides.changed.map(|changed| {
-        let (before, after) =
-            rayon::join(|| Graph::of(sides.before.home, &files_before), || Graph::of(sides.after.home, &files_after));
-        let (mut touched, other) = (before.touched(changed), after.touched(changed));
-        touched.extend(other);
-        let tops = (
-            before.tops(&touched).into_iter().cloned().collect::<Vec<_>>(),
-            after.tops(&touched).into_iter().cloned().collect::<Vec<_>>(),
-        );
-        Reached { changed, touched, tops }
-    });
-    let tops = |side: usize| reached.as_ref().map(|reached| if side == 0 { &reached.tops.0 } else { &reached.tops.1 });
-    let ((mut before, unbuilt_before), (mut after, unbuilt_after)) = rayon::join(
-        || built(sides.before, reached.as_ref(), tops(0)),
-        || built(sides.after, reached.as_ref(), tops(1)),
-    );
+    let reached = sides.changed.map(|(changed, terrain)| Reached::of(sides, changed, terrain));
+    let tops = |side: usize| {
+        reached.as_ref().map(|reached| if side == 0 { reached.tops.0.as_slice() } else { reached.tops.1.as_slice() })
+    };
+    let scope = |side: usize| match reached.as_ref().zip(tops(side)) {
+        Some((reached, tops)) => Scope::Reached(reached, tops, side == 1),
+        None => Scope::All,
+    };
+    let ((mut before, unbuilt_before), (mut after, unbuilt_after)) =
+        rayon::join(|| built(sides.before, scope(0)), || built(sides.after, scope(1)));
     let mut units = paired(&before, &after, &unbuilt_before, &unbuilt_after);
     units.sort_by(|one, other| {
         let rank = |unit: &Unit| unit.environment.as_deref().and_then(crate::layout::rank);
@@ -124,6 +137,7 @@ pub fn diff(sides: &Sides<'_>, book: &Policybook, today: &str) -> Diff {
             before,
             changed: None,
             old: None,
+            least: Severity::Info,
         };
         lint::judge(gathered, &rules)
     };
@@ -139,14 +153,38 @@ pub fn diff(sides: &Sides<'_>, book: &Policybook, today: &str) -> Diff {
 }
 
 /// What changed paths reach.
-struct Reached<'a> {
+pub(super) struct Reached<'a> {
     changed: &'a BTreeSet<String>,
     touched: BTreeSet<String>,
     /// Those that nothing includes, before and after.
     tops: (Vec<String>, Vec<String>),
+    /// Files that speak of Argo CD, with their texts, before and after.
+    spoke: Texts,
+    speaking: &'a Texts,
 }
 
-impl Reached<'_> {
+/// Paths and texts.
+type Texts = Vec<(String, Arc<str>)>;
+
+impl<'a> Reached<'a> {
+    /// What changed paths reach. Only the state after is looked through: the one before is the same in all that did not change.
+    fn of(sides: &Sides<'_>, changed: &'a BTreeSet<String>, terrain: &'a Terrain) -> Self {
+        let before = sides.before.home;
+        let Terrain { graph, speaking } = terrain;
+        let past = graph.with(before, changed);
+        let (mut touched, other) = (past.touched(changed), graph.touched(changed));
+        touched.extend(other);
+        let owned = |tops: Vec<&String>| tops.into_iter().cloned().collect::<Vec<_>>();
+        // Where Applications say what is deployed, a folder counts that none of them names and nothing includes.
+        let has_applications = speaking.iter().any(|(_, text)| text.contains("kind: Application"));
+        let roots = |graph: &Graph| owned(if has_applications { graph.tops(&touched) } else { graph.roots(&touched) });
+        let tops = (roots(&past), roots(graph));
+        let mut spoke: Texts = speaking.iter().filter(|(path, _)| !changed.contains(path)).cloned().collect();
+        let candidates: Vec<String> = changed.iter().filter(|path| before.has_file(path)).cloned().collect();
+        spoke.extend(before.holding(&candidates, ARGO));
+        Self { changed, touched, tops, spoke, speaking }
+    }
+
     /// Whether a text of Argo CD's may deploy what is reached: it names one of the folders.
     fn is_named_in(&self, text: &str) -> bool {
         let is_word = |char: char| char.is_ascii_alphanumeric() || "-._/".contains(char);
@@ -178,22 +216,34 @@ impl Reached<'_> {
     }
 }
 
+/// Which overlays are built.
+#[derive(Clone, Copy)]
+pub(super) enum Scope<'a> {
+    /// All that are deployed.
+    All,
+    /// What a change reaches, and those of its folders that nothing includes; whether it is the state after.
+    Reached(&'a Reached<'a>, &'a [String], bool),
+    /// Those of one environment, of some services; none: of all.
+    Environment(&'a str, &'a [String]),
+}
+
 /// Builds one side; the folders that do not build beside it.
-fn built(place: &Place<'_>, reached: Option<&Reached<'_>>, tops: Option<&Vec<String>>) -> (Gathered, Vec<String>) {
+pub(super) fn built(place: &Place<'_>, scope: Scope<'_>) -> (Gathered, Vec<String>) {
     let mut gathered = Gathered::default();
-    let services: Vec<String> = match reached {
-        None => crate::catalog::service_names(place.home),
-        Some(reached) => {
+    let services: Vec<String> = match scope {
+        Scope::Reached(reached, ..) => {
             let owner = |path: &String| crate::layout::owner(path, &[]).0;
             let services: BTreeSet<String> = reached.touched.iter().filter_map(owner).collect();
             services.into_iter().collect()
         }
+        Scope::Environment(_, services) if !services.is_empty() => services.to_vec(),
+        _ => crate::catalog::service_names(place.home),
     };
     gathered.load_settings_of(place, &services);
     let sources = std::mem::take(&mut gathered.sources);
     let options = crate::kustomize::Options { shared: true, graph: true, ..place.options };
     let session = Session::new(place.tree, place.repository, sources, options);
-    let plan = plan(place, &session, &gathered, reached, tops);
+    let plan = plan(place, &session, &gathered, scope);
     let made = build_all(place, &session, &plan.deployments, &|_| ());
     let failed = plan.deployments.iter().zip(&made).filter(|(_, made)| made.is_err());
     let failed = failed.map(|(deployment, _)| place.shown(&deployment.root).to_owned()).collect();
@@ -203,30 +253,43 @@ fn built(place: &Place<'_>, reached: Option<&Reached<'_>>, tops: Option<&Vec<Str
     (gathered, failed)
 }
 
-fn plan(
-    place: &Place<'_>,
-    session: &Session<'_>,
-    gathered: &Gathered,
-    reached: Option<&Reached<'_>>,
-    tops: Option<&Vec<String>>,
-) -> Plan {
-    let text = |path: &String| place.home.text(path).ok().flatten();
-    let is_meant = |path: &&String| {
-        text(path).is_some_and(|text| {
-            text.contains("argoproj.io/")
-                && (reached.is_none_or(|reached| reached.changed.contains(*path) || reached.is_named_in(&text))
-                    || text.contains("kind: ApplicationSet"))
-        })
+fn plan(place: &Place<'_>, session: &Session<'_>, gathered: &Gathered, scope: Scope<'_>) -> Plan {
+    let reached = if let Scope::Reached(reached, ..) = scope { Some(reached) } else { None };
+    let found;
+    let speaking = match scope {
+        Scope::Reached(reached, _, true) => reached.speaking,
+        Scope::Reached(reached, ..) => &reached.spoke,
+        _ => {
+            found = place.home.holding(&declaring_files(place.home, place.home.has_file(PLATFORM_FILE)), ARGO);
+            &found
+        }
     };
-    let declaring = declaring_files(place.home, place.home.has_file(PLATFORM_FILE));
-    let files: Vec<String> = declaring.par_iter().filter(is_meant).map(|path| join(place.repository, path)).collect();
+    let is_meant = |path: &String, text: &str| {
+        reached.is_none_or(|reached| reached.changed.contains(path) || reached.is_named_in(text))
+            || text.contains("kind: ApplicationSet")
+    };
+    let files: Vec<String> = speaking
+        .par_iter()
+        .filter(|(path, text)| is_meant(path, text))
+        .map(|(path, _)| join(place.repository, path))
+        .collect();
+    let has_health = speaking.iter().any(|(_, text)| deployed::says_application_health(text));
     let (raw, unread) = deployed::documents_in(place, session, &files);
     let documents: Vec<&Datum> = raw.iter().map(|(_, document)| document).collect();
-    let mut deployed = deployed::deployed(place, session, gathered.catalog(), &documents);
+    let mut deployed = deployed::deployed(place, session, gathered.catalog(), &documents, has_health);
     let mut deployments = std::mem::take(&mut deployed.deployments);
-    let Some(reached) = reached else {
+    let Scope::Reached(reached, tops, _) = scope else {
         if deployments.is_empty() {
             deployments = deployed::by_folders(place, session, place.repository);
+        }
+        if let Scope::Environment(name, services) = scope {
+            let patterns = gathered.patterns();
+            deployments.retain(|deployment| {
+                let (service, environment) = crate::layout::owner(place.shown(&deployment.root), &patterns);
+                let environment = environment.or_else(|| environment_of(deployment, &deployed));
+                environment.as_deref() == Some(name)
+                    && (services.is_empty() || service.is_some_and(|service| services.contains(&service)))
+            });
         }
         return Plan { deployments, deployed, unread };
     };
@@ -237,7 +300,7 @@ fn plan(
     deployments.retain(|deployment| {
         deployment.applications.iter().any(changed_file) || reached.is_reached(place, deployment, &deployed)
     });
-    for top in tops.into_iter().flatten() {
+    for top in tops {
         let root = join(place.repository, top);
         let root = if top.is_empty() { place.repository.to_owned() } else { root };
         if !deployments.iter().any(|deployment| deployment.root == root) {
@@ -248,13 +311,13 @@ fn plan(
 }
 
 /// An overlay on one side, as what it is paired by.
-struct Half<'a> {
-    at: usize,
+pub(super) struct Half<'a> {
+    pub(super) at: usize,
     applications: Vec<String>,
-    path: &'a str,
+    pub(super) path: &'a str,
 }
 
-fn halves(gathered: &Gathered) -> Vec<Half<'_>> {
+pub(super) fn halves(gathered: &Gathered) -> Vec<Half<'_>> {
     let name = |at: &usize| {
         let application = gathered.argo.applications.get(*at)?;
         Some(application.name.to_string())
@@ -271,12 +334,14 @@ fn halves(gathered: &Gathered) -> Vec<Half<'_>> {
         .collect()
 }
 
-fn sides(gathered: &Gathered, at: usize) -> Vec<Side<'_>> {
+pub(super) fn sides(gathered: &Gathered, at: usize) -> Vec<Side<'_>> {
+    let namespace = gathered.overlays.get(at).and_then(|overlay| overlay.namespace.as_deref()).unwrap_or_default();
     match gathered.made.get(at) {
-        Some(Objects::Built(resources)) => {
-            resources.iter().map(|resource| Side { root: &resource.root, stable_name: resource.first_name() }).collect()
-        }
-        Some(Objects::Read(objects)) => objects.iter().map(|root| Side { root, stable_name: "" }).collect(),
+        Some(Objects::Built(resources)) => resources
+            .iter()
+            .map(|resource| Side { root: &resource.root, stable_name: resource.first_name(), namespace })
+            .collect(),
+        Some(Objects::Read(objects)) => objects.iter().map(|root| Side { root, stable_name: "", namespace }).collect(),
         None => Vec::new(),
     }
 }
@@ -313,7 +378,7 @@ fn paired(before: &Gathered, after: &Gathered, unbuilt_before: &[String], unbuil
         .filter_map(|half| {
             let partner = partners.get(&half.at).copied();
             let then = partner.map(|at| sides(before, at)).unwrap_or_default();
-            let differences = compare::compare(&then, &sides(after, half.at));
+            let differences = compare::compare(&then, &sides(after, half.at), Identity::Cluster);
             let what = if partner.is_some() { What::Changed } else { What::Added };
             let is_meant = !differences.is_empty() || what == What::Added;
             let mut unit = is_meant.then(|| unit(after, half, what, differences))?;
@@ -325,7 +390,12 @@ fn paired(before: &Gathered, after: &Gathered, unbuilt_before: &[String], unbuil
         if unbuilt_after.iter().any(|path| path == half.path) {
             units.push(unit(before, half, What::Unbuilt, Vec::new()));
         } else {
-            units.push(unit(before, half, What::Removed, compare::compare(&sides(before, half.at), &[])));
+            units.push(unit(
+                before,
+                half,
+                What::Removed,
+                compare::compare(&sides(before, half.at), &[], Identity::Cluster),
+            ));
         }
     }
     // What builds on neither side.
@@ -347,7 +417,7 @@ fn paired(before: &Gathered, after: &Gathered, unbuilt_before: &[String], unbuil
     units
 }
 
-fn unit(gathered: &Gathered, half: &Half<'_>, what: What, differences: Vec<Difference>) -> Unit {
+pub(super) fn unit(gathered: &Gathered, half: &Half<'_>, what: What, differences: Vec<Difference>) -> Unit {
     let overlay = &gathered.overlays[half.at];
     Unit {
         what,

@@ -80,7 +80,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("quick_junit", &["report/junit.rs"]),
     ("cel", &["policy/expressions.rs"]),
     ("clap", &["cli/"]),
-    ("clap_complete", &["cli/completions.rs"]),
+    ("clap_complete", &["cli/completions.rs", "cli/complete.rs", "cli/mod.rs"]),
     ("clap_mangen", &["cli/man.rs"]),
     ("anstream", &["cli/terminal.rs"]),
     ("strsim", &["diag/mod.rs"]),

@@ -3,11 +3,13 @@
 mod ground;
 mod tell;
 
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use crate::cli::complete::environments;
 use crate::cli::place::Place;
 use crate::cli::release::ground::{NoPast, Seen, at_commit, on, refused};
 use crate::cli::release::tell::{change, tell};
@@ -32,7 +34,7 @@ pub(super) const EXIT_CODES: &str = "Exit codes: 0 released, or nothing to do ·
 #[derive(Debug, Args)]
 pub(super) struct Where {
     /// The environment; default: `release.environment` of gitopsctl.yaml
-    #[arg(long, value_name = "ENV", conflicts_with = "path")]
+    #[arg(long, value_name = "ENV", conflicts_with = "path", add = environments())]
     pub(super) env: Option<String>,
     /// A folder with a kustomization; what is released there is named as its `images` name it
     #[arg(long, value_name = "OVERLAY")]
@@ -71,7 +73,7 @@ pub(super) struct Landing {
     #[arg(long, value_name = "AUTHOR")]
     author: Option<String>,
     /// How often to try where others are faster
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     attempts: u32,
     /// How many seconds it may take
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
@@ -124,6 +126,7 @@ impl Landing {
             message: proposed.message,
             commit: None,
             branch: String::new(),
+            is_request: false,
             attempts: 1,
             is_pushed: false,
             link: None,
@@ -178,13 +181,15 @@ impl Landing {
         };
         let store =
             Store::open(scratch.as_ref().map_or(directory, Scratch::path)).map_err(|error| land::of_git(&error))?;
+        // The end of the process frees what was read of a large repository at once; libgit2 takes a tenth of our time.
+        let store = &*ManuallyDrop::new(store);
         let branch = match (&self.branch, &remote) {
             (Some(branch), _) => branch.clone(),
             (None, Some((remote, _))) => own_branch(remote, deadline)?.ok_or_else(|| {
                 Refusal::new(Class::Usage, &codes::BRANCH, "the server does not say which branch is its own")
                     .help("name one with --branch")
             })?,
-            (None, None) => head_branch(&store)?,
+            (None, None) => head_branch(store)?,
         };
         if (self.push || self.merge_request) && remote.is_none() {
             let name = self.remote.clone().or_else(|| Remote::default_for(directory, &branch)).ok_or_else(|| {
@@ -194,7 +199,7 @@ impl Landing {
             remote = Some((Remote::of(directory, &name).map_err(to_server)?, Some(name)));
         }
         let goal = Goal {
-            store: &store,
+            store,
             remote: remote.as_ref().map(|(remote, _)| remote),
             remote_name: remote.as_ref().and_then(|(_, name)| name.as_deref()),
             branch: &branch,
@@ -209,13 +214,13 @@ impl Landing {
             None => git::facts(directory).and_then(|facts| facts.origin),
         };
         let landed = land::land(&goal, &mut |commit| {
-            let place = at_commit(&store, directory, commit)?;
+            let place = at_commit(store, directory, commit)?;
             let from = goal.remote.map(|remote| (remote, branch.as_str()));
-            let past = Chronicle::new(&store, from, commit, &place.repository, source_repo);
+            let past = Chronicle::new(store, from, commit, &place.repository, source_repo);
             let home = place.home();
             // The last attempt alone is told.
             *sources = SourceMap::default();
-            let at = Some((&store, commit));
+            let at = Some((store, commit));
             let seen = Seen { directory, scope, origin: origin.as_deref(), past: &past, at };
             let mut work = |ground: &Ground<'_>, sources: &mut SourceMap| {
                 let proposed = propose(ground, sources)?;
@@ -245,7 +250,7 @@ impl Landing {
 
 /// The branch that a server calls its own.
 fn own_branch(remote: &Remote, deadline: Option<Instant>) -> Result<Option<String>, Refusal> {
-    land::patiently(deadline, &mut 0, &mut || remote.default_branch(deadline)).map_err(|error| land::of_remote(&error))
+    land::patiently(deadline, &mut || remote.default_branch(deadline)).map_err(|error| land::of_remote(&error))
 }
 
 /// A folder of this machine may be named as it is.
