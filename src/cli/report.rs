@@ -22,7 +22,7 @@ const MOST_COMMITS: usize = 60_000;
 /// And of each service at least.
 const LEAST_COMMITS: usize = 200;
 
-/// Write a page to look at: services, versions, waves, findings, and who set each line
+/// Write one page to look at: what is deployed, and who set it
 ///
 /// One HTML file that needs no server and no network: services × environments with versions, replicas, resources and findings;
 /// waves; of each service its releases and its built manifests with the line that set each of theirs. Secrets are not shown.
@@ -87,6 +87,7 @@ impl Report {
             before: None,
             changed: None,
             old: None,
+            least: Severity::Info,
         };
         let outcome = lint::judge(&mut gathered, &rules);
         let is_broken = gathered.diagnostics.iter().any(|item| item.severity == Severity::Error);
