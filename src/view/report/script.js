@@ -53,6 +53,11 @@
       const isOn = one.environments.length === 0 || one.environments.some(at => on[at]);
       if (show(one, isOn && one.level >= level && has(one))) found += 1;
     }
+    for (const head of all('#matrix .group')) head.hidden = !head.parentNode.querySelector('[data-row]:not([hidden])');
+    for (const list of all('#findings .findings')) {
+      const head = list.previousElementSibling;
+      if (head.tagName === 'H3') head.hidden = !list.querySelector('li:not([hidden])');
+    }
     document.querySelector('#services .empty').hidden = shown > 0 || services.length === 0;
     document.querySelector('#findings .empty').hidden = found > 0 || findings.length === 0;
     const isFindings = $('findings').classList.contains('on');
@@ -289,6 +294,10 @@
   }
 
   // --- what people do
+  // What sticks does so below the head of the page, however many lines that takes.
+  const measure = () => { if (innerWidth > 960) root.style.setProperty('--top', document.querySelector('header').offsetHeight + 'px'); else root.style.removeProperty('--top'); };
+  addEventListener('resize', measure);
+  measure();
   form.addEventListener('submit', event => event.preventDefault());
   form.addEventListener('input', () => { remember(); filter(); });
   addEventListener('hashchange', route);
