@@ -24,6 +24,7 @@ mod policy;
 mod promote;
 mod release;
 mod render;
+mod report;
 mod rollback;
 mod schema;
 mod terminal;
@@ -83,6 +84,7 @@ enum Command {
     Rollback(Box<rollback::RollbackCommand>),
     History(history::History),
     Diff(diff::Diff),
+    Report(Box<report::Report>),
     Explain(explain::Explain),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -157,6 +159,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Rollback(command) => command.run(directory, &mut terminal),
         Command::History(command) => command.run(directory, &mut terminal),
         Command::Diff(command) => command.run(directory, &mut terminal),
+        Command::Report(command) => command.run(directory, &mut terminal),
         Command::Explain(command) => command.run(directory, &mut terminal),
         Command::Schema(command) => command.run(&mut terminal),
         Command::Completions(command) => command.run(&mut terminal),

@@ -14,6 +14,7 @@ mod plan;
 mod proof;
 mod refused;
 pub mod release;
+pub mod report;
 mod request;
 mod settings;
 mod shown;

@@ -34,6 +34,7 @@ mod promote;
 mod release_edit;
 mod remote;
 mod render;
+mod report;
 mod rollback;
 mod rollback_forms;
 mod rollback_places;
