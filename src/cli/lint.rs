@@ -204,6 +204,7 @@ impl Lint {
             before: None,
             changed: None,
             old: None,
+            least: Severity::Info,
         };
         let old = before.as_mut().map(|old| baseline::known(&lint::judge(old, &rules)));
         let rules = Rules { before: before.as_ref(), changed: changed.as_ref(), old: old.as_ref(), ..rules };

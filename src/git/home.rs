@@ -3,6 +3,7 @@
 //! libgit2 does not know).
 
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use git2::{ErrorCode, Odb, Oid, Repository};
 
@@ -27,6 +28,14 @@ pub(super) struct Home {
 impl Home {
     /// The repository around a directory, and a first handle on it.
     pub(super) fn find(directory: &Path) -> Result<(Self, Repository), GitError> {
+        // libgit2 hashes each object that it reads, which is most of the time of a walk among 1,000 services. Git itself
+        // leaves that to `git fsck`. It also keeps objects, which nobody here asks for twice. Both switches are of the whole
+        // process: there is none of a repository.
+        static FAST: Once = Once::new();
+        FAST.call_once(|| {
+            git2::opts::strict_hash_verification(false);
+            git2::opts::enable_caching(false);
+        });
         match Repository::discover(directory) {
             Ok(repository) => {
                 let top = repository.workdir().map(Path::to_owned);

@@ -2,6 +2,7 @@
 //! name of the host.
 
 use std::ffi::OsString;
+use std::thread::JoinHandle;
 
 use crate::git::command::{Git, printed};
 use crate::git::error::GitError;
@@ -93,28 +94,49 @@ fn given(text: &str) -> Result<(&str, &str), GitError> {
     if is_clean(name) && is_clean(mail) { Ok((name, mail)) } else { Err(bad()) }
 }
 
+/// A question that git is answering meanwhile.
+#[derive(Debug)]
+pub struct Asked(JoinHandle<Result<Identities, GitError>>);
+
+impl Asked {
+    /// The answer.
+    pub fn answer(self) -> Result<Identities, GitError> {
+        // A thread that panicked would be a fault of this program; who commits is unknown then.
+        self.0.join().unwrap_or(Err(GitError::NoIdentity { role: "committer" }))
+    }
+}
+
 impl Store {
     /// Author and committer of a commit made now. `author` and `committer` are what flags name, as `Name <mail>`; an author
     /// that is named so commits as well where git knows no committer.
     pub fn identities(&self, author: Option<&str>, committer: Option<&str>) -> Result<Identities, GitError> {
-        let author = author.map(given).transpose()?;
-        let committer = committer.map(given).transpose()?;
-        let git = &self.home.git;
-        // Three questions at once: each is a process that takes longer to start than to answer.
-        let (of_author, of_committer, signs) = std::thread::scope(|scope| {
-            let of_author = scope.spawn(|| Role::Author.ask(git, author));
-            let of_committer = scope.spawn(|| match (Role::Committer.ask(git, committer), author) {
-                (Err(GitError::NoIdentity { .. }), Some(author)) => Role::Committer.ask(git, Some(author)),
-                (answer, _) => answer,
-            });
-            let signs = signs(git);
-            (of_author.join(), of_committer.join(), signs)
-        });
-        // A thread that panicked would be a fault of this program; who commits is unknown then.
-        let author = of_author.unwrap_or(Err(GitError::NoIdentity { role: "author" }))?;
-        let committer = of_committer.unwrap_or(Err(GitError::NoIdentity { role: "committer" }))?;
-        Ok(Identities { author, committer, signs: signs? })
+        who(&self.home.git, author, committer)
     }
+
+    /// [`Store::identities`], asked while the caller does something else.
+    pub fn ask_identities(&self, author: Option<&str>, committer: Option<&str>) -> Asked {
+        let git = self.home.git.clone();
+        let (author, committer) = (author.map(str::to_owned), committer.map(str::to_owned));
+        Asked(std::thread::spawn(move || who(&git, author.as_deref(), committer.as_deref())))
+    }
+}
+
+fn who(git: &Git, author: Option<&str>, committer: Option<&str>) -> Result<Identities, GitError> {
+    let author = author.map(given).transpose()?;
+    let committer = committer.map(given).transpose()?;
+    // Three questions at once: each is a process that takes longer to start than to answer.
+    let (of_author, of_committer, signs) = std::thread::scope(|scope| {
+        let of_author = scope.spawn(|| Role::Author.ask(git, author));
+        let of_committer = scope.spawn(|| match (Role::Committer.ask(git, committer), author) {
+            (Err(GitError::NoIdentity { .. }), Some(author)) => Role::Committer.ask(git, Some(author)),
+            (answer, _) => answer,
+        });
+        let signs = signs(git);
+        (of_author.join(), of_committer.join(), signs)
+    });
+    let author = of_author.unwrap_or(Err(GitError::NoIdentity { role: "author" }))?;
+    let committer = of_committer.unwrap_or(Err(GitError::NoIdentity { role: "committer" }))?;
+    Ok(Identities { author, committer, signs: signs? })
 }
 
 /// Whether `commit.gpgSign` holds.

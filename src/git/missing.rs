@@ -12,7 +12,7 @@ use crate::git::home::Home;
 const MOST_AT_ONCE: usize = 5_000;
 
 /// What fetches, for all threads that read a repository.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Missing {
     /// Held while one fetches.
     turn: Mutex<()>,
@@ -26,10 +26,6 @@ pub(super) fn is_missing(error: &git2::Error) -> bool {
 }
 
 impl Missing {
-    pub(super) fn new() -> Self {
-        Self { turn: Mutex::new(()), promisor: OnceLock::new() }
-    }
-
     /// Fetches an object that was not found, and with it the files below a tree, at best all that are missing: whoever reads
     /// one reads more. What is not missing by a promise is an error.
     pub(super) fn fetch(

@@ -3,19 +3,33 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use git2::{ObjectType, Oid, Repository, Tree};
+use git2::{ObjectType, Oid, Repository};
+use indexmap::IndexMap;
+use rayon::prelude::*;
+use rustc_hash::FxBuildHasher;
 
+use crate::git::Kind;
 use crate::git::error::GitError;
 use crate::git::home::Home;
+use crate::git::listing::{Handles, Listing, Listings, Standing};
 use crate::git::missing::{Missing, is_missing};
-use crate::git::{Kind, kind};
+
+/// What several commits of a repository are read by.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Readers {
+    /// What fetches the objects that a partial clone left out.
+    pub(super) missing: Arc<Missing>,
+    /// Open handles: a repository serves one thread at a time.
+    handles: Arc<Handles>,
+    /// The directories that were read.
+    listings: Arc<Listings>,
+}
 
 /// The files of a commit. Paths are relative to the top of the repository, with `/`.
 pub struct Revision {
     /// Where the repository was found, for further handles on it.
     home: Arc<Home>,
-    /// What fetches the objects that a partial clone left out.
-    missing: Arc<Missing>,
+    readers: Readers,
     /// The tree of the commit.
     tree: Oid,
     /// The top of the work tree; `None` where the repository has none.
@@ -24,8 +38,6 @@ pub struct Revision {
     pub commit: String,
     /// The first thing that the object store could not give.
     fault: Arc<Mutex<Option<String>>>,
-    /// Open handles: a repository serves one thread at a time.
-    idle: Mutex<Vec<Repository>>,
 }
 
 impl std::fmt::Debug for Revision {
@@ -39,43 +51,39 @@ impl Revision {
     pub fn open(directory: &Path, name: &str) -> Result<Self, GitError> {
         let (home, repository) = Home::find(directory)?;
         let commit = home.resolve(&repository, name)?.ok_or_else(|| GitError::NoRevision(name.to_owned()))?;
-        Self::of(Arc::new(home), Arc::new(Missing::new()), repository, commit)
+        let readers = Readers::default();
+        readers.handles.put(repository);
+        Self::of(Arc::new(home), readers, commit)
     }
 
     /// A commit of a repository that is open.
-    pub(super) fn of(
-        home: Arc<Home>,
-        missing: Arc<Missing>,
-        repository: Repository,
-        commit: Oid,
-    ) -> Result<Self, GitError> {
-        let tree = repository.find_commit(commit)?.tree_id();
+    pub(super) fn of(home: Arc<Home>, readers: Readers, commit: Oid) -> Result<Self, GitError> {
         let top = home.top.clone();
-        let idle = Mutex::new(vec![repository]);
-        Ok(Self { home, missing, tree, top, commit: commit.to_string(), fault: Arc::default(), idle })
+        let (fault, commit_hash) = (Arc::default(), commit.to_string());
+        let mut revision = Self { home, readers, tree: commit, top, commit: commit_hash, fault };
+        revision.tree = revision.with(|repository| Ok(repository.find_commit(commit)?.tree_id()))?;
+        Ok(revision)
     }
 
     /// The files of a directory of the commit, as if it were the top.
     #[must_use]
     pub fn below(&self, directory: &str) -> Self {
-        let entry = self.noted(self.with(|repository| self.entry(repository, directory))).flatten();
-        let tree = entry.filter(|(_, mode)| kind(*mode) == Kind::Directory).map_or(self.tree, |(tree, _)| tree);
+        let standing = self.noted(self.with(|repository| self.standing(repository, directory))).flatten();
+        let tree = standing.filter(|it| it.kind() == Kind::Directory).map_or(self.tree, |it| it.id);
         Self {
             home: self.home.clone(),
-            missing: self.missing.clone(),
+            readers: self.readers.clone(),
             tree,
             top: self.top.as_ref().map(|top| top.join(directory)),
             commit: self.commit.clone(),
             fault: self.fault.clone(),
-            idle: Mutex::default(),
         }
     }
 
     fn with<T>(&self, work: impl FnOnce(&Repository) -> Result<T, GitError>) -> Result<T, GitError> {
-        let known = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let repository = known.map_or_else(|| self.home.handle(), Ok)?;
+        let repository = self.readers.handles.take().map_or_else(|| self.home.handle(), Ok)?;
         let result = work(&repository);
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(repository);
+        self.readers.handles.put(repository);
         result
     }
 
@@ -104,58 +112,117 @@ impl Revision {
     ) -> Result<T, GitError> {
         match get() {
             Err(error) if is_missing(&error) => {
-                self.missing.fetch(&self.home, repository, id, &[self.tree, folder], error)?;
+                self.readers.missing.fetch(&self.home, repository, id, &[self.tree, folder], error)?;
                 Ok(get()?)
             }
             got => Ok(got?),
         }
     }
 
-    fn tree<'r>(&self, repository: &'r Repository, id: Oid) -> Result<Tree<'r>, GitError> {
-        self.object(repository, id, id, || repository.find_tree(id))
+    fn listing(&self, repository: &Repository, tree: Oid) -> Result<Arc<Listing>, GitError> {
+        self.readers.listings.get(tree, || {
+            let store = repository.odb()?;
+            let object = self.object(repository, tree, tree, || store.read(tree))?;
+            // What is no tree is no listing either.
+            Ok(if object.kind() == ObjectType::Tree { object.data().to_vec() } else { vec![0] })
+        })
     }
 
-    /// What stands at a path: its object and its mode.
-    fn entry(&self, repository: &Repository, path: &str) -> Result<Option<(Oid, i32)>, GitError> {
-        let mut found = (self.tree, 0o040_000);
+    /// What stands at a path.
+    fn standing(&self, repository: &Repository, path: &str) -> Result<Option<Standing>, GitError> {
+        Ok(self.standing_in(repository, path)?.map(|(standing, _)| standing))
+    }
+
+    /// What stands at a path, and the tree of the directory that it is in.
+    fn standing_in(&self, repository: &Repository, path: &str) -> Result<Option<(Standing, Oid)>, GitError> {
+        let mut found = (Standing::directory(self.tree), self.tree);
         if path.is_empty() {
             return Ok(Some(found));
         }
         for name in path.split('/') {
-            if kind(found.1) != Kind::Directory {
+            if found.0.kind() != Kind::Directory {
                 return Ok(None);
             }
-            let tree = self.tree(repository, found.0)?;
-            let Some(entry) = tree.get_name(name) else { return Ok(None) };
-            found = (entry.id(), entry.filemode());
+            let tree = found.0.id;
+            let Some(next) = self.listing(repository, tree)?.get(name) else { return Ok(None) };
+            found = (next, tree);
         }
         Ok(Some(found))
     }
 
     /// What stands at a path: its object and its mode; `None` where nothing does.
     pub(super) fn stands(&self, path: &str) -> Result<Option<(Oid, i32)>, GitError> {
-        self.with(|repository| self.entry(repository, path))
+        let standing = self.with(|repository| self.standing(repository, path))?;
+        Ok(standing.map(|standing| (standing.id, standing.mode)))
     }
 
     /// What stands at a path; `None` where nothing does.
     pub fn kind(&self, path: &str) -> Option<Kind> {
-        self.noted(self.stands(path)).flatten().map(|(_, mode)| kind(mode))
+        self.noted(self.with(|repository| self.standing(repository, path))).flatten().map(Standing::kind)
     }
 
     /// The names in a directory; without those that no work tree can have.
     pub fn list(&self, path: &str) -> Vec<(String, Kind)> {
         let names = self.with(|repository| {
-            let entry = self.entry(repository, path)?.filter(|(_, mode)| kind(*mode) == Kind::Directory);
-            let Some((tree, _)) = entry else { return Ok(Vec::new()) };
-            let tree = self.tree(repository, tree)?;
-            let is_name = |name: &&str| !matches!(*name, "" | "." | "..") && !name.contains(['/', '\\', '\0']);
-            let named = |entry: git2::TreeEntry<'_>| {
-                let name = entry.name().ok().filter(is_name)?.to_owned();
-                Some((name, kind(entry.filemode())))
-            };
-            Ok(tree.iter().filter_map(named).collect())
+            let standing = self.standing(repository, path)?.filter(|it| it.kind() == Kind::Directory);
+            let Some(standing) = standing else { return Ok(Vec::new()) };
+            let listing = self.listing(repository, standing.id)?;
+            Ok(listing.names().map(|(name, standing)| (name.to_owned(), standing.kind())).collect())
         });
         self.noted(names).unwrap_or_default()
+    }
+
+    /// The paths of all that lies below a directory and is none, in no order.
+    pub fn files(&self, directory: &str) -> Vec<String> {
+        let standing = self.noted(self.with(|repository| self.standing(repository, directory))).flatten();
+        match standing.filter(|it| it.kind() == Kind::Directory) {
+            Some(standing) => self.files_of(standing.id, directory),
+            None => Vec::new(),
+        }
+    }
+
+    fn files_of(&self, tree: Oid, directory: &str) -> Vec<String> {
+        let Some(listing) = self.noted(self.with(|repository| self.listing(repository, tree))) else {
+            return Vec::new();
+        };
+        let path = |name: &str| if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
+        let (folders, others): (Vec<_>, Vec<_>) =
+            listing.names().partition(|(_, standing)| standing.kind() == Kind::Directory);
+        let mut files: Vec<String> = others.into_iter().map(|(name, _)| path(name)).collect();
+        let below = folders.into_par_iter().map(|(name, standing)| self.files_of(standing.id, &path(name)));
+        files.extend(below.collect::<Vec<_>>().into_iter().flatten());
+        files
+    }
+
+    /// Which of some files, by their places in the list, hold a word, each with its content; those that are larger than
+    /// `most` bytes are left out, and so is what is no regular file. Files of one content are read once.
+    pub fn holding(&self, paths: &[String], word: &[u8], most: usize) -> Vec<(usize, Vec<u8>)> {
+        let standing = |path: &String| self.noted(self.with(|repository| self.standing_in(repository, path))).flatten();
+        let mut contents: IndexMap<Oid, (Oid, Vec<usize>), FxBuildHasher> = IndexMap::default();
+        for (at, standing) in paths.par_iter().map(standing).collect::<Vec<_>>().into_iter().enumerate() {
+            if let Some((standing, folder)) = standing.filter(|(standing, _)| standing.kind() == Kind::File) {
+                contents.entry(standing.id).or_insert_with(|| (folder, Vec::new())).1.push(at);
+            }
+        }
+        let find = memchr::memmem::Finder::new(word);
+        // Neighbours are stored as differences of each other: one handle, which keeps what it has read, reads a run of them.
+        let runs: Vec<_> = contents.as_slice().into_iter().collect::<Vec<_>>();
+        let look = |run: &[(&Oid, &(Oid, Vec<usize>))]| {
+            let found = self.with(|repository| {
+                let store = repository.odb()?;
+                let mut found = Vec::new();
+                for (id, (folder, places)) in run {
+                    let object = self.object(repository, **id, *folder, || store.read(**id))?;
+                    let content = object.data();
+                    if object.kind() == ObjectType::Blob && content.len() <= most && find.find(content).is_some() {
+                        found.extend(places.iter().map(|at| (*at, content.to_vec())));
+                    }
+                }
+                Ok(found)
+            });
+            self.noted(found).unwrap_or_default()
+        };
+        runs.par_chunks(128).flat_map_iter(look).collect()
     }
 
     /// The size of a file in bytes, without reading it; `None` where there is none.
@@ -183,12 +250,9 @@ impl Revision {
 
     /// The object of a file or of a link, and that of its folder.
     fn file(&self, repository: &Repository, path: &str) -> Result<Option<(Oid, Oid)>, GitError> {
-        let is_file = |mode: i32| matches!(kind(mode), Kind::File | Kind::Link);
-        let Some((object, _)) = self.entry(repository, path)?.filter(|(_, mode)| is_file(*mode)) else {
-            return Ok(None);
-        };
-        let folder = self.entry(repository, path.rsplit_once('/').map_or("", |(folder, _)| folder))?;
-        Ok(Some((object, folder.map_or(self.tree, |(folder, _)| folder))))
+        let is_file = |standing: Standing| matches!(standing.kind(), Kind::File | Kind::Link);
+        let found = self.standing_in(repository, path)?.filter(|(standing, _)| is_file(*standing));
+        Ok(found.map(|(standing, folder)| (standing.id, folder)))
     }
 
     /// Where a link leads, as it was committed.

@@ -33,7 +33,10 @@ impl Store {
         for path in paths {
             check_path(path)?;
         }
-        let plain: Vec<&str> = paths.iter().copied().filter(|path| link_in(top, path).is_none()).collect();
+        // Most are clean, and libgit2 sees that without a process; whatever it does not call clean is git's to say, which
+        // knows every filter and every form of the index.
+        let is_unclear = |path: &&str| link_in(top, path).is_none() && !self.is_surely_clean(top, path);
+        let plain: Vec<&str> = paths.iter().copied().filter(is_unclear).collect();
         let mut told = Vec::new();
         if !plain.is_empty() {
             let status = [
@@ -61,6 +64,12 @@ impl Store {
             }
         };
         Ok(paths.iter().map(state).collect())
+    }
+
+    fn is_surely_clean(&self, top: &Path, path: &str) -> bool {
+        let is_current =
+            || self.repository.status_file(Path::new(path)).is_ok_and(|status| status == git2::Status::CURRENT);
+        !self.home.is_foreign && top.join(path).is_file() && is_current()
     }
 
     /// The state of one file.

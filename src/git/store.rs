@@ -11,7 +11,7 @@ use git2::{Oid, Repository};
 use crate::git::command::{Git, printed};
 use crate::git::error::GitError;
 use crate::git::home::Home;
-use crate::git::missing::Missing;
+use crate::git::revision::Readers;
 use crate::git::walk::History;
 use crate::git::{Kind, Revision, kind};
 
@@ -19,7 +19,7 @@ use crate::git::{Kind, Revision, kind};
 pub struct Store {
     pub(super) home: Arc<Home>,
     pub(super) repository: Repository,
-    missing: Arc<Missing>,
+    readers: Readers,
 }
 
 impl std::fmt::Debug for Store {
@@ -41,7 +41,7 @@ impl Store {
     /// The repository around a directory.
     pub fn open(directory: &Path) -> Result<Self, GitError> {
         let (home, repository) = Home::find(directory)?;
-        Ok(Self { home: Arc::new(home), repository, missing: Arc::new(Missing::new()) })
+        Ok(Self { home: Arc::new(home), repository, readers: Readers::default() })
     }
 
     /// Waits so long for locks that other processes hold, instead of three seconds.
@@ -136,13 +136,13 @@ impl Store {
 
     /// The history, for walking.
     pub fn history(&self) -> History<'_> {
-        History::of(&self.repository, &self.home, &self.missing)
+        History::of(&self.repository, &self.home, &self.readers.missing)
     }
 
     /// The files of a commit, by its full hash.
     pub fn revision(&self, commit: &str) -> Result<Revision, GitError> {
         let id = Oid::from_str(commit).map_err(|_| GitError::NoRevision(commit.to_owned()))?;
-        Revision::of(self.home.clone(), self.missing.clone(), self.home.handle()?, id)
+        Revision::of(self.home.clone(), self.readers.clone(), id)
     }
 
     /// The content of a file of a commit, and its mode; `None` where no file is, or something else.

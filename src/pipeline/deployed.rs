@@ -104,12 +104,13 @@ fn is_argo(text: &Arc<str>) -> bool {
     text.contains("argoproj.io/") && ["Application", "AppProject"].iter().any(|kind| text.contains(kind))
 }
 
-/// Works out what documents deploy.
+/// Works out what documents deploy; `has_health` says whether a file of the repository has a health check for Applications.
 pub(super) fn deployed(
     place: &Place<'_>,
     session: &Session<'_>,
     catalog: Option<&Catalog>,
     documents: &[&Datum],
+    has_health: bool,
 ) -> Deployed {
     let argo_cd = catalog.map(|catalog| &catalog.platform.argocd);
     let clusters: Vec<argo::Cluster> = argo_cd.map_or(Vec::new(), |argo_cd| {
@@ -158,22 +159,22 @@ pub(super) fn deployed(
         }
     }
     let checks = argo_cd.map_or(&[][..], |argo_cd| &argo_cd.health_checks);
-    deployed.facts.has_application_health =
-        checks.iter().any(|kind| kind == "argoproj.io/Application") || knows_application_health(place, session);
+    deployed.facts.has_application_health = has_health || checks.iter().any(|kind| kind == "argoproj.io/Application");
     deployed.found = found;
     deployed
 }
 
 /// Whether a file of the repository sets a health check of Argo CD's for Applications.
-fn knows_application_health(place: &Place<'_>, session: &Session<'_>) -> bool {
+pub(super) fn knows_application_health(place: &Place<'_>, session: &Session<'_>) -> bool {
     let is_yaml = |path: &String| path.ends_with(".yaml") || path.ends_with(".yml");
     let files: Vec<String> = place.tree.files(place.repository).into_iter().filter(is_yaml).collect();
-    files.par_iter().any(|path| {
-        session.text_of(path).is_some_and(|text| {
-            text.contains("resource.customizations.health.argoproj.io_Application")
-                || text.contains("resource.customizations:") && text.contains("argoproj.io/Application:")
-        })
-    })
+    files.par_iter().any(|path| session.text_of(path).is_some_and(|text| says_application_health(&text)))
+}
+
+/// Whether a text sets a health check of Argo CD's for Applications.
+pub(super) fn says_application_health(text: &str) -> bool {
+    text.contains("resource.customizations.health.argoproj.io_Application")
+        || text.contains("resource.customizations:") && text.contains("argoproj.io/Application:")
 }
 
 /// Whether a source lies in this repository: by its URL, or because its path is there under another address of it.

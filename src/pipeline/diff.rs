@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::catalog::PLATFORM_FILE;
 use crate::compare::{self, Difference, Identity, Side};
-use crate::diag::Finding;
+use crate::diag::{Finding, Severity};
 use crate::kustomize::{Session, Setter};
 use crate::pipeline::baseline;
 use crate::pipeline::deployed::{self, Deployment};
@@ -126,6 +126,7 @@ pub fn diff(sides: &Sides<'_>, book: &Policybook, today: &str) -> Diff {
             before,
             changed: None,
             old: None,
+            least: Severity::Info,
         };
         lint::judge(gathered, &rules)
     };
@@ -231,7 +232,8 @@ fn plan(place: &Place<'_>, session: &Session<'_>, gathered: &Gathered, scope: Sc
     let files: Vec<String> = declaring.par_iter().filter(is_meant).map(|path| join(place.repository, path)).collect();
     let (raw, unread) = deployed::documents_in(place, session, &files);
     let documents: Vec<&Datum> = raw.iter().map(|(_, document)| document).collect();
-    let mut deployed = deployed::deployed(place, session, gathered.catalog(), &documents);
+    let has_health = deployed::knows_application_health(place, session);
+    let mut deployed = deployed::deployed(place, session, gathered.catalog(), &documents, has_health);
     let mut deployments = std::mem::take(&mut deployed.deployments);
     let Scope::Reached(reached, tops) = scope else {
         if deployments.is_empty() {

@@ -180,7 +180,8 @@ impl Gathered {
         let session = Session::new(place.tree, place.repository, sources, options).with_helm(helm);
         let (raw, unread) = deployed::documents(place, &session);
         let documents: Vec<&Datum> = raw.iter().map(|(_, document)| document).collect();
-        let mut deployed = deployed::deployed(place, &session, self.catalog(), &documents);
+        let has_health = deployed::knows_application_health(place, &session);
+        let mut deployed = deployed::deployed(place, &session, self.catalog(), &documents, has_health);
         let (mut plan, mut wanted) = planned(place, &session, std::mem::take(&mut deployed.deployments), directory);
         let mut built = build_all(place, &session, &plan, progress);
         // Applications that are built themselves, as in an app of apps with overlays, are what the build makes of them.
@@ -189,7 +190,7 @@ impl Gathered {
             let files: BTreeSet<&str> = again.iter().filter_map(|(file, _)| file.as_deref()).collect();
             let others = raw.iter().filter(|(path, _)| !files.contains(path.as_str())).map(|(_, document)| document);
             let documents: Vec<&Datum> = again.iter().map(|(_, document)| document).chain(others).collect();
-            deployed = deployed::deployed(place, &session, self.catalog(), &documents);
+            deployed = deployed::deployed(place, &session, self.catalog(), &documents, has_health);
             let planned = planned(place, &session, std::mem::take(&mut deployed.deployments), directory);
             if planned.0 != plan {
                 built = build_all(place, &session, &planned.0, progress);

@@ -111,14 +111,16 @@ pub fn land<T>(
     loop {
         attempt += 1;
         let (base, tip) = work.base(attempt)?;
+        // Git looks who commits while the release is worked out.
+        let who = (!goal.dry_run).then(|| goal.store.ask_identities(goal.author, None));
         let proposal = propose(&base)?;
-        if proposal.files.is_empty() || goal.dry_run {
+        let Some(who) = who.filter(|_| !proposal.files.is_empty()) else {
             return Ok(work.landed(proposal, None, attempt, false, None));
-        }
+        };
         if work.follows(tip.as_deref(), &base) {
             work.check(&proposal.files)?;
         }
-        let by = goal.store.identities(goal.author, None).map_err(|error| of_git(&error))?;
+        let by = who.answer().map_err(|error| of_git(&error))?;
         let files: Vec<(String, Vec<u8>)> =
             proposal.files.iter().map(|(path, _, after)| (path.clone(), after.clone().into_bytes())).collect();
         let commit = goal

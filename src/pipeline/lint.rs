@@ -28,6 +28,8 @@ pub struct Rules<'a> {
     pub changed: Option<&'a BTreeSet<String>>,
     /// What was found before the change: what is new elsewhere is an effect of it too.
     pub old: Option<&'a policy::Known>,
+    /// The severity below which nothing is looked for.
+    pub least: Severity,
 }
 
 /// Judges what was gathered. What does not build is among the findings, under the code of the build.
@@ -35,7 +37,8 @@ pub fn judge(gathered: &mut Gathered, rules: &Rules<'_>) -> Outcome {
     let mut diagnostics = std::mem::take(&mut gathered.diagnostics);
     let settings = gathered.settings();
     let policies = settings.map(|catalog| &catalog.platform.policies);
-    let active = rules.book.active(policies, rules.flags, &mut diagnostics);
+    let mut active = rules.book.active(policies, rules.flags, &mut diagnostics);
+    active.retain(|active| active.worst() >= rules.least);
     let before = rules.before.map(|before| before.subject(None));
     let subject = gathered.subject(before.as_ref());
     let wanted: Vec<bool> = gathered.wanted_overlays(rules.changed);

@@ -76,6 +76,11 @@ impl Past for Chronicle<'_> {
     fn rejected(&self, step: &Step, file: &str, image: &str) -> Result<Rejected, String> {
         let folder = folder(self.root, file);
         let place = Place { service: &step.service, environment: Some(&step.environment), folder: &folder, image };
+        // A rejection is a trailer: where no message has one for the service, no file need be compared.
+        let words = [trailers::REJECTS, &step.service];
+        if self.store.history().mentions(self.commit, &words, FAR.commits).is_ok_and(|found| found == Some(false)) {
+            return Ok(Rejected::No);
+        }
         for turn in 0.. {
             let history = self.store.history();
             let found = release::rejections(&history, place, self.commit, FAR).map_err(|error| error.to_string())?;

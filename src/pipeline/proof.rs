@@ -2,13 +2,11 @@
 //! in it. Only what a release touches is built, not the repository.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
-use rayon::prelude::*;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::catalog::PLATFORM_FILE;
 use crate::diag::{Diagnostic, Finding, Outcome, Severity};
-use crate::kube::Image;
+use crate::kube::{Image, KUSTOMIZATIONS};
 use crate::kustomize::Session;
 use crate::pipeline::baseline;
 use crate::pipeline::deployed::{self, Deployment};
@@ -29,22 +27,28 @@ pub(super) struct Proving<'a> {
     services: &'a [String],
     book: &'a Policybook,
     today: &'a str,
-    /// Files that may declare what Argo CD deploys.
-    declaring: Vec<String>,
+    /// Files that may declare what Argo CD deploys, with their texts, once they were looked for.
+    declaring: OnceLock<Declaring>,
     images: Mutex<HashMap<String, Vec<String>>>,
 }
 
 impl<'a> Proving<'a> {
     pub(super) fn new(place: Place<'a>, services: &'a [String], book: &'a Policybook, today: &'a str) -> Self {
-        let declaring = declaring_files(place.home, place.home.has_file(PLATFORM_FILE));
-        Self { place, services, book, today, declaring, images: Mutex::default() }
+        Self { place, services, book, today, declaring: OnceLock::new(), images: Mutex::default() }
+    }
+
+    fn declaring(&self) -> &Declaring {
+        self.declaring.get_or_init(|| {
+            let files = declaring_files(self.place.home, self.place.home.has_file(PLATFORM_FILE));
+            Declaring { texts: self.place.home.holding(&files, ARGO) }
+        })
     }
 
     /// The folders, built with what Applications put over them.
-    fn gather(&self, place: &Place<'_>, folders: &[String]) -> Gathered {
+    fn gather(&self, place: &Place<'_>, folders: &[String], declaring: &Declaring) -> Gathered {
         let mut gathered = Gathered::default();
         gathered.load_settings_of(place, self.services);
-        gathered.build_only(place, folders, &self.declaring);
+        gathered.build_only(place, folders, declaring);
         gathered
     }
 
@@ -59,6 +63,7 @@ impl<'a> Proving<'a> {
             before: None,
             changed: None,
             old: None,
+            least: Severity::Error,
         };
         lint::judge(gathered, &rules)
     }
@@ -70,7 +75,7 @@ impl Prover for Proving<'_> {
         if let Some(known) = known {
             return Ok(known);
         }
-        let gathered = self.gather(&self.place, &[folder.to_owned()]);
+        let gathered = self.gather(&self.place, &[folder.to_owned()], self.declaring());
         if gathered.made.is_empty()
             && let Some(fault) = gathered.diagnostics.iter().find(|item| item.severity == Severity::Error)
         {
@@ -101,8 +106,12 @@ impl Prover for Proving<'_> {
             home.edit(path.as_str(), Some(after.clone()));
         }
         let edited = Place { tree: &tree, home: &home, ..self.place };
-        let (mut before, mut after) =
-            rayon::join(|| self.gather(&self.place, &folders), || self.gather(&edited, &folders));
+        let declaring = self.declaring();
+        let declaring_then = declaring.with(&planned.edits);
+        let (mut before, mut after) = rayon::join(
+            || self.gather(&self.place, &folders, declaring),
+            || self.gather(&edited, &folders, &declaring_then),
+        );
         let mut objections = Vec::new();
         for (step, target) in &planned.steps {
             let folder = if target.folder.path.is_empty() { "." } else { &target.folder.path };
@@ -139,11 +148,13 @@ impl Prover for Proving<'_> {
         if objections.iter().any(|objection| objection.fault == Fault::Unbuilt) {
             return objections;
         }
-        let mut known = baseline::known(&self.judge(&mut before));
         let mut outcome = self.judge(&mut after);
-        let is_new =
-            |finding: &Finding| finding.is_open() && finding.severity == Severity::Error && !known.take(finding);
-        outcome.findings.retain(is_new);
+        outcome.findings.retain(|finding| finding.is_open() && finding.severity == Severity::Error);
+        // What was there before matters only where there is something now.
+        if !outcome.findings.is_empty() {
+            let mut known = baseline::known(&self.judge(&mut before));
+            outcome.findings.retain(|finding| !known.take(finding));
+        }
         for (step, target) in &planned.steps {
             let folder = &target.folder.path;
             let is_here = |finding: &&Finding| finding.overlays.is_empty() || finding.overlays.contains(folder);
@@ -161,14 +172,14 @@ impl Prover for Proving<'_> {
     fn outlook(&self, target: &Target) -> Outlook {
         let folder = &target.folder.path;
         // A set or an updater names no folders, but patterns.
-        let speaks = |text: &str| {
+        let speaks = |text: &&Arc<str>| {
             text.contains("argoproj.io/") && (text.contains(folder.as_str()) || text.contains("kind: ApplicationSet"))
                 || text.contains("kind: ImageUpdater")
         };
-        let texts = self.declaring.iter().filter_map(|path| self.place.home.text(path).ok().flatten());
-        let declaring: Vec<String> = texts.filter(|text| speaks(text)).map(|text| text.to_string()).collect();
+        let texts = self.declaring().texts.iter().map(|(_, text)| text);
+        let declaring: Vec<String> = texts.filter(speaks).map(ToString::to_string).collect();
         let mut warnings = hindrances::updaters(self.place.home, target, &declaring);
-        let gathered = self.gather(&self.place, std::slice::from_ref(folder));
+        let gathered = self.gather(&self.place, std::slice::from_ref(folder), self.declaring());
         let shown = if folder.is_empty() { "." } else { folder };
         warnings.extend(hindrances::waiting(&gathered.built_at(shown).unwrap_or_default(), target));
         let own = gathered.overlays.iter().filter(|overlay| overlay.path == shown);
@@ -263,11 +274,51 @@ fn roots(objects: &Objects) -> Vec<&Datum> {
     }
 }
 
-/// The files that may hold Applications. In a rendered repository a service's own folder holds none.
+/// What every file has that declares something to Argo CD, or configures it.
+const ARGO: &str = "argoproj.io";
+
+/// Files that speak of Argo CD, with their texts.
+#[derive(Clone, Debug, Default)]
+struct Declaring {
+    texts: Vec<(String, Arc<str>)>,
+}
+
+impl Declaring {
+    /// The same after some edits.
+    fn with(&self, edits: &[Edit]) -> Self {
+        let mut texts = self.texts.clone();
+        texts.retain(|(path, _)| !edits.iter().any(|edit| edit.path == *path));
+        let speaking = edits.iter().filter(|edit| edit.after.contains(ARGO));
+        texts.extend(speaking.map(|edit| (edit.path.clone(), edit.after.clone())));
+        Self { texts }
+    }
+
+    /// Those that may say what is deployed from one of some folders.
+    fn naming<'d>(&'d self, folders: &[String]) -> impl Iterator<Item = &'d str> {
+        let names = move |text: &str| {
+            text.contains("argoproj.io/")
+                && (text.contains("kind: ApplicationSet")
+                    || text.contains("kind: Application")
+                        && folders.iter().any(|folder| text.contains(folder.as_str())))
+        };
+        self.texts.iter().filter(move |(_, text)| names(text)).map(|(path, _)| path.as_str())
+    }
+
+    /// Whether one sets a health check of Argo CD's for Applications.
+    fn know_application_health(&self) -> bool {
+        self.texts.iter().any(|(_, text)| deployed::says_application_health(text))
+    }
+}
+
+/// The files that may hold Applications. In a rendered repository a service's own folder holds none, and a kustomization
+/// nowhere does.
 pub(super) fn declaring_files(home: &Tree, is_rendered: bool) -> Vec<String> {
-    let is_yaml = |path: &String| path.ends_with(".yaml") || path.ends_with(".yml");
+    let is_meant = |path: &String| {
+        let name = path.rsplit_once('/').map_or(path.as_str(), |(_, name)| name);
+        (path.ends_with(".yaml") || path.ends_with(".yml")) && !KUSTOMIZATIONS.contains(&name)
+    };
     if !is_rendered {
-        return home.files("").into_iter().filter(is_yaml).collect();
+        return home.files("").into_iter().filter(is_meant).collect();
     }
     let skipped = [format!("{OUTPUT}/apps"), format!("{OUTPUT}/infrastructure")];
     let others = ["services", "templates", "policies", ".git", ".gitopsctl"];
@@ -283,29 +334,20 @@ pub(super) fn declaring_files(home: &Tree, is_rendered: bool) -> Vec<String> {
             }
         }
     }
-    files.into_iter().filter(is_yaml).collect()
+    files.into_iter().filter(is_meant).collect()
 }
 
 impl Gathered {
     /// Builds folders alone, with what the Applications among some files put over them.
-    fn build_only(&mut self, place: &Place<'_>, folders: &[String], declaring: &[String]) {
+    fn build_only(&mut self, place: &Place<'_>, folders: &[String], declaring: &Declaring) {
         let sources = std::mem::take(&mut self.sources);
         let options = crate::kustomize::Options { shared: true, graph: true, ..place.options };
         let session = Session::new(place.tree, place.repository, sources, options);
-        let names = |text: &str| {
-            text.contains("argoproj.io/")
-                && (text.contains("kind: ApplicationSet")
-                    || text.contains("kind: Application")
-                        && folders.iter().any(|folder| text.contains(folder.as_str())))
-        };
-        let files: Vec<String> = declaring
-            .par_iter()
-            .filter(|path| place.home.text(path).ok().flatten().is_some_and(|text| names(&text)))
-            .map(|path| join(place.repository, path))
-            .collect();
+        let files: Vec<String> = declaring.naming(folders).map(|path| join(place.repository, path)).collect();
         let (raw, unread) = deployed::documents_in(place, &session, &files);
         let documents: Vec<&Datum> = raw.iter().map(|(_, document)| document).collect();
-        let mut deployed = deployed::deployed(place, &session, self.catalog(), &documents);
+        let mut deployed =
+            deployed::deployed(place, &session, self.catalog(), &documents, declaring.know_application_health());
         let roots: Vec<String> = folders.iter().map(|folder| join(place.repository, folder)).collect();
         let mut plan: Vec<Deployment> = std::mem::take(&mut deployed.deployments);
         plan.retain(|deployment| roots.contains(&deployment.root) && deployment.files.is_none());

@@ -104,6 +104,7 @@ fn found(policy: &Policy, case: &Case) -> Result<(Vec<Finding>, SourceMap), Stri
         before: before.as_ref(),
         changed: None,
         old: None,
+        least: Severity::Info,
     };
     let outcome = lint::judge(&mut gathered, &rules);
     let errors: Vec<&Diagnostic> = gathered

@@ -43,6 +43,11 @@ impl Active<'_> {
         })
     }
 
+    /// How bad its findings are at worst.
+    pub fn worst(&self) -> Severity {
+        if self.is_raised && self.policy.demand.is_some() { Severity::Error } else { self.severity }
+    }
+
     /// How bad a finding about an object is.
     pub(super) fn severity_of(&self, subject: &Subject<'_>, object: Option<&Object<'_>>) -> Severity {
         let is_raised = self.is_raised && object.is_some_and(|object| self.is_demanded(subject, object));
@@ -68,27 +73,39 @@ enum Engine {
 
 /// What policies find. Those that cannot be judged are told as errors.
 pub(super) fn run<'a>(subject: &'a Subject<'a>, active: &'a [Active<'a>]) -> (Vec<Raw<'a>>, Vec<Diagnostic>) {
+    let kinds = |objects: &'a [Object<'a>], is_unit: &dyn Fn(Each) -> bool| by_kind(active, objects, is_unit);
+    let in_kustomizations = |each| matches!(each, Each::Kustomization | Each::ImageEntry | Each::Patch);
+    let groups: [(&'a [Object<'a>], ByKind<'a>); 4] = [
+        (&subject.objects, kinds(&subject.objects, &|each| !matches!(each, Each::Application | Each::Repository))),
+        (&subject.loose, kinds(&subject.loose, &|each| each == Each::Object)),
+        (&subject.kustomizations, kinds(&subject.kustomizations, &in_kustomizations)),
+        (&subject.applications, kinds(&subject.applications, &|each| each == Each::Application)),
+    ];
+    let mut is_due = vec![false; active.len()];
+    for at in groups.iter().flat_map(|(_, by_kind)| by_kind.values()).flatten() {
+        is_due[*at] = true;
+    }
     let mut faults = Vec::new();
-    let engines: Vec<Option<Engine>> = active
-        .par_iter()
-        .map(|active| Engine::new(active.policy, &active.params))
+    let engines: Vec<Option<Engine>> = (active, &is_due)
+        .into_par_iter()
+        // Most policies are about kinds that do not occur. What is built in is tested to compile; of others a fault is told.
+        .map(|(active, is_due)| {
+            let is_needed = *is_due || active.policy.is_own || matches!(active.policy.logic, Logic::Check(_));
+            is_needed.then(|| Engine::new(active.policy, &active.params)).transpose()
+        })
         .collect::<Vec<_>>()
         .into_iter()
-        .map(|engine| engine.map_err(|fault| faults.push(*fault)).ok())
+        .map(|engine| {
+            engine.unwrap_or_else(|fault| {
+                faults.push(*fault);
+                None
+            })
+        })
         .collect();
     let judge = Judge { subject, active, engines: &engines, worlds: Worlds::new(subject.worlds.len()) };
-    let mut all: Vec<Outcome<'a>> = Vec::new();
     let wholes: Vec<usize> = (0..active.len()).filter(|at| matches!(engines[*at], Some(Engine::Whole(_)))).collect();
-    all.push(wholes.par_iter().map(|at| judge.whole(*at)).reduce(Outcome::default, Outcome::and));
-    let by_kind = judge.by_kind(&subject.objects, &|each| !matches!(each, Each::Application | Each::Repository));
-    all.push(judge.objects(&subject.objects, &by_kind));
-    let by_kind = judge.by_kind(&subject.loose, &|each| each == Each::Object);
-    all.push(judge.objects(&subject.loose, &by_kind));
-    let in_kustomizations = |each| matches!(each, Each::Kustomization | Each::ImageEntry | Each::Patch);
-    let by_kind = judge.by_kind(&subject.kustomizations, &in_kustomizations);
-    all.push(judge.objects(&subject.kustomizations, &by_kind));
-    let by_kind = judge.by_kind(&subject.applications, &|each| each == Each::Application);
-    all.push(judge.objects(&subject.applications, &by_kind));
+    let mut all = vec![wholes.par_iter().map(|at| judge.whole(*at)).reduce(Outcome::default, Outcome::and)];
+    all.extend(groups.iter().map(|(objects, by_kind)| judge.objects(objects, by_kind)));
     let all = all.into_iter().fold(Outcome::default(), Outcome::and);
     // An expression that fails of one object fails of many.
     for fault in all.faults {
@@ -124,22 +141,22 @@ struct Judge<'a, 'e> {
 /// The policies for each kind.
 type ByKind<'a> = HashMap<(&'a str, &'a str), Vec<usize>>;
 
-impl<'a> Judge<'a, '_> {
-    /// Which policies are about which of the kinds that occur.
-    fn by_kind(&self, objects: &'a [Object<'a>], is_unit: &dyn Fn(Each) -> bool) -> ByKind<'a> {
-        let mut found = ByKind::default();
-        for object in objects {
-            found.entry((object.group, object.kind)).or_insert_with(|| {
-                let fits = |at: &usize| {
-                    let policy = self.active[*at].policy;
-                    is_unit(policy.each) && policy.matches.has(object.group, object.kind)
-                };
-                (0..self.active.len()).filter(fits).collect()
-            });
-        }
-        found
+/// Which policies are about which of the kinds that occur.
+fn by_kind<'a>(active: &[Active<'_>], objects: &'a [Object<'a>], is_unit: &dyn Fn(Each) -> bool) -> ByKind<'a> {
+    let mut found = ByKind::default();
+    for object in objects {
+        found.entry((object.group, object.kind)).or_insert_with(|| {
+            let fits = |at: &usize| {
+                let policy = active[*at].policy;
+                is_unit(policy.each) && policy.matches.has(object.group, object.kind)
+            };
+            (0..active.len()).filter(fits).collect()
+        });
     }
+    found
+}
 
+impl<'a> Judge<'a, '_> {
     fn objects(&self, objects: &'a [Object<'a>], by_kind: &ByKind<'_>) -> Outcome<'a> {
         let judged = objects.par_iter().map(|object| {
             let policies = by_kind.get(&(object.group, object.kind)).map_or(&[][..], Vec::as_slice);

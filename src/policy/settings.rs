@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::catalog::Policies;
@@ -214,8 +215,9 @@ impl Policybook {
 /// The built-in policies, and those of the `policies/` folder of a repository.
 pub fn built_in() -> Result<Policybook, Box<Diagnostic>> {
     let mut book = Policybook::default();
-    for (path, text) in super::embedded::POLICIES {
-        book.policies.extend(super::load::policies(text, crate::source::FileId::NONE, path, false)?);
+    let load = |(path, text): &(&str, &str)| super::load::policies(text, crate::source::FileId::NONE, path, false);
+    for policies in super::embedded::POLICIES.par_iter().map(load).collect::<Vec<_>>() {
+        book.policies.extend(policies?);
     }
     book.policies.sort_by(|a, b| a.id().cmp(b.id()));
     Ok(book)

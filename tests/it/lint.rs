@@ -60,6 +60,7 @@ fn judged(case: &Path, book: &Policybook) -> (Gathered, Outcome) {
         baseline: None,
         changed: None,
         old: None,
+        least: gitopsctl::diag::Severity::Info,
         before: before.as_ref(),
     };
     let outcome = lint::judge(&mut gathered, &rules);
