@@ -15,6 +15,7 @@ mod history;
 mod init;
 mod lint;
 mod list;
+mod lsp;
 mod man;
 mod new;
 mod place;
@@ -81,6 +82,7 @@ enum Command {
     Rollback(Box<rollback::RollbackCommand>),
     History(history::History),
     Diff(diff::Diff),
+    Lsp(lsp::Lsp),
     Explain(explain::Explain),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -150,6 +152,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Rollback(command) => command.run(directory, &mut terminal),
         Command::History(command) => command.run(directory, &mut terminal),
         Command::Diff(command) => command.run(directory, &mut terminal),
+        Command::Lsp(command) => command.run(directory, &mut terminal),
         Command::Explain(command) => command.run(directory, &mut terminal),
         Command::Schema(command) => command.run(&mut terminal),
         Command::Completions(command) => command.run(&mut terminal),

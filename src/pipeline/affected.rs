@@ -59,7 +59,7 @@ impl Gathered {
     }
 
     /// Whether a path says how everything is judged.
-    fn concerns_all(&self, path: &str) -> bool {
+    pub(super) fn concerns_all(&self, path: &str) -> bool {
         let is_in = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
         let baseline = self.settings().and_then(|catalog| catalog.platform.policies.baseline.as_ref());
         path == PLATFORM_FILE
@@ -69,7 +69,7 @@ impl Gathered {
     }
 
     /// Whether an overlay is made of one of the paths. What lies beside its manifests may be new, or gone.
-    fn is_made_of(&self, at: usize, paths: &BTreeSet<String>) -> bool {
+    pub(super) fn is_made_of(&self, at: usize, paths: &BTreeSet<String>) -> bool {
         let (overlay, parts) = (&self.overlays[at], &self.parts[at]);
         let is_manifest = |path: &str| [".yaml", ".yml", ".json"].iter().any(|ending| path.ends_with(ending));
         paths.iter().any(|path| {

@@ -85,6 +85,8 @@ pub struct Gathered {
     notes: Vec<Diagnostic>,
     unused: Vec<Unused>,
     facts: Facts,
+    /// The folders that were to be built, whether they do or not.
+    pub(super) planned: Vec<String>,
     /// For each overlay whether it is what was to be looked at.
     pub(super) wanted: Vec<bool>,
     /// The directories and files of the tree that each overlay is made of.
@@ -258,6 +260,7 @@ impl Gathered {
         let patterns = self.patterns();
         for (at, (deployment, built)) in plan.iter().zip(built).enumerate() {
             let path = place.shown(&deployment.root).to_owned();
+            self.planned.push(path.clone());
             match built {
                 Ok(objects) => {
                     let (service, environment) = layout::owner(&path, &patterns);
@@ -354,7 +357,7 @@ impl Gathered {
     }
 
     /// Manifests beside kustomizations that nothing names.
-    fn find_unused(&mut self, place: &Place<'_>) {
+    pub(super) fn find_unused(&mut self, place: &Place<'_>) {
         let used: BTreeSet<&Arc<str>> = self.kustomizations.iter().flat_map(|file| &file.files).collect();
         let mut unused = Vec::new();
         for file in &self.kustomizations {

@@ -9,6 +9,7 @@ pub mod gather;
 mod hindrances;
 pub mod land;
 pub mod lint;
+pub mod live;
 pub mod past;
 mod plan;
 mod proof;
@@ -16,6 +17,7 @@ pub mod release;
 mod settings;
 mod touched;
 pub mod trial;
+pub mod uses;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -7,17 +7,17 @@ use rayon::prelude::*;
 
 use crate::kube::KUSTOMIZATIONS;
 use crate::source::FileId;
-use crate::tree::{Tree, normal};
+use crate::tree::{Tree, join, normal};
 use crate::yaml::data::{Content, Datum};
 use crate::yaml::load;
 
 /// What each folder with a kustomization names: files and folders.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Graph {
     names: BTreeMap<String, Names>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Names {
     paths: BTreeSet<String>,
     is_component: bool,
@@ -52,6 +52,19 @@ impl Graph {
             ((*folder).to_owned(), Names { paths, is_component })
         };
         Self { names: kustomizations.par_iter().map(read).collect() }
+    }
+
+    /// Takes in those of some files that are kustomizations, and what configures the generators of some folders.
+    pub(super) fn renew(&mut self, home: &Tree, changed: &BTreeSet<String>, touched: &BTreeSet<String>) {
+        let folder = |path: &String| path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+        for folder in
+            changed.iter().map(folder).filter(|folder| !touched.contains(folder)).chain(touched.iter().cloned())
+        {
+            let files: Vec<String> =
+                KUSTOMIZATIONS.iter().map(|name| join(&folder, name)).filter(|path| home.has_file(path)).collect();
+            self.names.remove(&folder);
+            self.names.extend(Self::of(home, &files).names);
+        }
     }
 
     /// The folders that changed paths reach.

@@ -46,8 +46,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "lsp",
+        &["policy", "kustomize", "pipeline", "render", "catalog", "kube", "tree", "yaml", "diag", "source"],
+    ),
+    (
         "cli",
         &[
+            "lsp",
             "release",
             "view",
             "compare",
@@ -79,6 +84,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("annotate_snippets", &["report/human.rs"]),
     ("quick_junit", &["report/junit.rs"]),
     ("cel", &["policy/expressions.rs"]),
+    ("lsp_server", &["lsp/"]),
+    ("lsp_types", &["lsp/"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/completions.rs"]),
     ("clap_mangen", &["cli/man.rs"]),
