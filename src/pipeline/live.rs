@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use crate::catalog::PLATFORM_FILE;
 use crate::diag::{Diagnostics, Finding, Severity};
 use crate::kustomize::{Options, Session};
@@ -249,8 +251,9 @@ impl Whole {
                 || text.contains("kind: ApplicationSet")
                 || text.contains("kind: Application") && names_any(text, touched)
         };
-        let files: Vec<String> =
-            declaring.iter().filter(is_meant).map(|(path, _)| join(place.repository, path)).collect();
+        let all: Vec<(&String, &Arc<str>)> = declaring.iter().collect();
+        let files = all.into_par_iter().filter(is_meant).map(|(path, _)| join(place.repository, path));
+        let files: Vec<String> = files.collect();
         let (raw, unread) = deployed::documents_in(place, session, &files);
         let documents: Vec<&Datum> = raw.iter().map(|(_, document)| document).collect();
         let has_health = declaring.values().any(|text| deployed::says_application_health(text));

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::Repository;
 
 /// No answer takes longer, on the slowest machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Editor {
     child: Child,
@@ -48,7 +48,8 @@ impl Editor {
     fn open(repository: &Repository, encodings: &[&str]) -> (Self, Value) {
         let mut editor = Self::silent(repository.path());
         let capabilities = json!({"general": {"positionEncodings": encodings}});
-        let answer = editor.ask("initialize", &json!({"processId": null, "rootUri": editor.root, "capabilities": capabilities}));
+        let answer =
+            editor.ask("initialize", &json!({"processId": null, "rootUri": editor.root, "capabilities": capabilities}));
         editor.tell("initialized", &json!({}));
         (editor, answer)
     }
@@ -205,8 +206,9 @@ spec:
         envFrom:
         - configMapRef:
             name: settings
-        securityContext:
-          readOnlyRootFilesystem: true
+        livenessProbe:
+          httpGet: {path: /health, port: 80}
+          successThreshold: 2
 ";
 const BASE: &str = "resources:
 - deployment.yaml
@@ -252,7 +254,7 @@ fn findings_follow_what_is_typed_and_go_when_they_are_mended() {
     assert_eq!(capabilities["positionEncoding"], "utf-16", "{answer}");
     assert_eq!(capabilities["hoverProvider"], true, "{answer}");
     editor.did_open(FILE, DEPLOYMENT);
-    let code = "security/privilege-escalation";
+    let code = "kubernetes/success-threshold";
     let found = editor.diagnostic(FILE, code, true);
     let line = found["range"]["start"]["line"].as_u64().unwrap_or(0);
     assert_eq!(found["source"], "gitopsctl", "{found}");
@@ -261,14 +263,14 @@ fn findings_follow_what_is_typed_and_go_when_they_are_mended() {
     editor.did_change(FILE, &format!("# 𝄞\n# two\n{DEPLOYMENT}"));
     assert_eq!(editor.diagnostic(FILE, code, true)["range"]["start"]["line"], line + 2);
     // The text that is open counts, not what lies on disk.
-    let mended = DEPLOYMENT.replace("readOnlyRoot", "allowPrivilegeEscalation: false\n          readOnlyRoot");
+    let mended = DEPLOYMENT.replace("Threshold: 2", "Threshold: 1");
     editor.did_change(FILE, &mended);
     editor.diagnostic(FILE, code, false);
     // What does not build is told where it is, and goes when it does.
     editor.did_change(FILE, &mended.replace("spec:\n  replicas: 1", "spec: {\n  replicas: 1"));
-    editor.diagnostic(FILE, "build/manifest", true);
+    editor.diagnostic(FILE, "build/resource", true);
     editor.did_change(FILE, DEPLOYMENT);
-    editor.diagnostic(FILE, "build/manifest", false);
+    editor.diagnostic(FILE, "build/resource", false);
     assert_eq!(editor.close(), (Some(0), String::new()));
 }
 
@@ -278,20 +280,25 @@ fn a_fix_is_offered_where_the_finding_is_and_mends_it() {
     for text in [DEPLOYMENT.to_owned(), DEPLOYMENT.replace('\n', "\r\n")] {
         let (mut editor, _) = Editor::open(&repository, &[]);
         editor.did_open(FILE, &text);
-        let found = editor.diagnostic(FILE, "security/privilege-escalation", true);
+        let found = editor.diagnostic(FILE, "kubernetes/success-threshold", true);
         let document = json!({"uri": editor.uri(FILE)});
         let params = json!({"textDocument": document, "range": found["range"], "context": {"diagnostics": []}});
         let actions = editor.ask("textDocument/codeAction", &params)["result"].clone();
-        let is_it = |action: &&Value| action["title"].as_str().is_some_and(|title| title.contains("privilege-escalation"));
+        let is_it = |action: &&Value| action["title"].as_str().is_some_and(|title| title.contains("success-threshold"));
         let action = actions.as_array().into_iter().flatten().find(is_it).cloned().unwrap_or_default();
         let edit = &action["edit"]["changes"][editor.uri(FILE)][0];
-        let line = edit["range"]["start"]["line"].as_u64().and_then(|line| usize::try_from(line).ok()).unwrap_or(0);
-        let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
-        let added = edit["newText"].as_str().unwrap_or_default().to_owned();
-        assert_eq!(added.contains('\r'), text.contains('\r'), "{actions}");
-        lines.insert(line, &added);
-        editor.did_change(FILE, &lines.concat());
-        editor.diagnostic(FILE, "security/privilege-escalation", false);
+        let place = |side: &str| {
+            let number =
+                |field: &str| edit["range"][side][field].as_u64().and_then(|number| usize::try_from(number).ok());
+            let line: usize = text.split_inclusive('\n').take(number("line").unwrap_or(0)).map(str::len).sum();
+            line + number("character").unwrap_or(0)
+        };
+        let mut mended = text.clone();
+        mended.replace_range(place("start")..place("end"), edit["newText"].as_str().unwrap_or_default());
+        let lines = text.split_inclusive('\n').filter(|line| !line.contains("successThreshold"));
+        assert_eq!(mended, lines.collect::<String>(), "{actions}");
+        editor.did_change(FILE, &mended);
+        editor.diagnostic(FILE, "kubernetes/success-threshold", false);
         assert_eq!(editor.close().0, Some(0));
     }
 }
@@ -302,7 +309,7 @@ fn hover_says_where_a_value_is_set_again_and_where_it_ends_up() {
     let (mut editor, answer) = Editor::open(&repository, &["utf-8", "utf-16"]);
     assert_eq!(answer["result"]["capabilities"]["positionEncoding"], "utf-8", "{answer}");
     editor.did_open(FILE, DEPLOYMENT);
-    editor.diagnostic(FILE, "security/privilege-escalation", true);
+    editor.diagnostic(FILE, "kubernetes/success-threshold", true);
     let text = editor.hover(FILE, DEPLOYMENT, "replicas: 1");
     assert!(text.starts_with("set here; overridden by [web/overlays/production/patch.yaml:6]("), "{text}");
     assert!(text.contains("patch.yaml#L6) (strategic merge patch); reaches dev, production\n"), "{text}");
@@ -319,7 +326,10 @@ fn hover_says_where_a_value_is_set_again_and_where_it_ends_up() {
     assert_eq!(editor.hover(patch, &typed, "# one"), "");
     let kustomization = "web/overlays/production/kustomization.yaml";
     let text = editor.hover(kustomization, PRODUCTION, "newTag");
-    assert!(text.contains("`spec.template.spec.containers.[name=web].image` = `registry.example.com/web:2.0.0`"), "{text}");
+    assert!(
+        text.contains("`spec.template.spec.containers.[name=web].image` = `registry.example.com/web:2.0.0`"),
+        "{text}"
+    );
     assert_eq!(editor.close(), (Some(0), String::new()));
 }
 
@@ -329,7 +339,7 @@ fn names_lead_to_what_they_name() {
     let application = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: web}\nspec:\n  source:\n    repoURL: https://example.com/r.git\n    path: web/overlays/dev\n  destination: {namespace: dev}\n";
     let (mut editor, _) = Editor::open(&repository, &["utf-8"]);
     editor.did_open(FILE, DEPLOYMENT);
-    editor.diagnostic(FILE, "security/privilege-escalation", true);
+    editor.diagnostic(FILE, "kubernetes/success-threshold", true);
     let kustomization = "web/overlays/production/kustomization.yaml";
     assert_eq!(editor.definition(kustomization, PRODUCTION, "../../base"), ["web/base/kustomization.yaml:1"]);
     assert_eq!(editor.definition(kustomization, PRODUCTION, "patch.yaml"), ["web/overlays/production/patch.yaml:1"]);
@@ -342,7 +352,10 @@ fn names_lead_to_what_they_name() {
     assert_eq!(editor.definition(patch, PATCH, "name: web"), ["web/base/deployment.yaml:4"]);
     assert_eq!(editor.definition(FILE, DEPLOYMENT, "settings"), ["web/base/kustomization.yaml:4"]);
     editor.did_open("application.yaml", application);
-    assert_eq!(editor.definition("application.yaml", application, "web/overlays"), ["web/overlays/dev/kustomization.yaml:1"]);
+    assert_eq!(
+        editor.definition("application.yaml", application, "web/overlays"),
+        ["web/overlays/dev/kustomization.yaml:1"]
+    );
     assert_eq!(editor.close(), (Some(0), String::new()));
 }
 
@@ -350,9 +363,9 @@ fn names_lead_to_what_they_name() {
 fn what_changes_on_disk_is_read_again() {
     let repository = repository();
     let (mut editor, _) = Editor::open(&repository, &["utf-8"]);
-    let code = "security/privilege-escalation";
+    let code = "kubernetes/success-threshold";
     editor.diagnostic(FILE, code, true);
-    repository.edit(FILE, "readOnlyRoot", "allowPrivilegeEscalation: false\n          readOnlyRoot");
+    repository.edit(FILE, "Threshold: 2", "Threshold: 1");
     let change = json!({"uri": editor.uri(FILE), "type": 2});
     editor.tell("workspace/didChangeWatchedFiles", &json!({"changes": [change]}));
     editor.diagnostic(FILE, code, false);
@@ -376,7 +389,16 @@ fn a_wild_editor_breaks_nothing() {
     assert_eq!(editor.ask("initialize", &json!({}))["error"]["code"], -32600);
     assert_eq!(editor.ask("textDocument/rename", &json!({}))["error"]["code"], -32601);
     assert_eq!(editor.ask("textDocument/hover", &json!([1]))["error"]["code"], -32602);
-    let uris = ["untitled:1", "file://other/x.yaml", "file:///", "file:///%FF", "file:///nowhere/x.yaml", "http://[", "", "file:///../../etc/x"];
+    let uris = [
+        "untitled:1",
+        "file://other/x.yaml",
+        "file:///",
+        "file:///%FF",
+        "file:///nowhere/x.yaml",
+        "http://[",
+        "",
+        "file:///../../etc/x",
+    ];
     for uri in uris {
         let document = json!({"uri": uri, "languageId": "yaml", "version": 1, "text": "a: b\n"});
         editor.tell("textDocument/didOpen", &json!({"textDocument": document}));
@@ -390,13 +412,18 @@ fn a_wild_editor_breaks_nothing() {
     }
     // Texts that no one should open.
     let nested = format!("a: {}\n", "[".repeat(50_000));
-    let bomb = "a: &a [x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c]\n";
+    let bomb =
+        "a: &a [x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c]\n";
     let long = format!("a: {}\n", "x".repeat(3_000_000));
     editor.did_open(FILE, DEPLOYMENT);
-    for text in [nested.as_str(), bomb, &long, "\u{feff}a: b", "a: \u{0}\n", "---\n---\n", "\r\r\r", "a:\tb\n- c", "𝄞"] {
+    for text in [nested.as_str(), bomb, &long, "\u{feff}a: b", "a: \u{0}\n", "---\n---\n", "\r\r\r", "a:\tb\n- c", "𝄞"]
+    {
         editor.did_change(FILE, text);
         for method in ["textDocument/hover", "textDocument/definition"] {
-            let answer = editor.ask(method, &json!({"textDocument": {"uri": editor.uri(FILE)}, "position": {"line": 0, "character": 3}}));
+            let answer = editor.ask(
+                method,
+                &json!({"textDocument": {"uri": editor.uri(FILE)}, "position": {"line": 0, "character": 3}}),
+            );
             assert!(answer.get("error").is_none(), "{answer}");
         }
     }
@@ -404,10 +431,13 @@ fn a_wild_editor_breaks_nothing() {
     let range = json!({"start": {"line": 9, "character": 9}, "end": {"line": 0, "character": 1}});
     for path in ["web/base/bytes.yaml", FILE] {
         let document = json!({"uri": editor.uri(path), "version": 2});
-        editor.tell("textDocument/didChange", &json!({"textDocument": document, "contentChanges": [{"range": range, "text": "é"}]}));
+        editor.tell(
+            "textDocument/didChange",
+            &json!({"textDocument": document, "contentChanges": [{"range": range, "text": "é"}]}),
+        );
     }
     editor.did_change(FILE, DEPLOYMENT);
-    editor.diagnostic(FILE, "security/privilege-escalation", true);
+    editor.diagnostic(FILE, "kubernetes/success-threshold", true);
     let (code, said) = editor.close();
     assert_eq!((code, said.as_str()), (Some(0), ""));
 }
@@ -439,10 +469,10 @@ fn the_platform_answers_while_somebody_types() {
     for _ in 0..3 {
         let start = Instant::now();
         editor.did_change(path, &broken);
-        editor.diagnostic(path, "build/manifest", true);
+        editor.diagnostic(path, "build/resource", true);
         times.push(start.elapsed());
         editor.did_change(path, &text);
-        editor.diagnostic(path, "build/manifest", false);
+        editor.diagnostic(path, "build/resource", false);
     }
     // 50 ms in a release build; this one may be fifty times slower on a machine that is busy.
     assert!(times.iter().min().is_some_and(|time| *time < Duration::from_secs(5)), "{times:?}");

@@ -45,10 +45,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "source",
         ],
     ),
-    (
-        "lsp",
-        &["policy", "kustomize", "pipeline", "render", "catalog", "kube", "tree", "yaml", "diag", "source"],
-    ),
+    ("lsp", &["policy", "kustomize", "pipeline", "render", "catalog", "kube", "tree", "yaml", "diag", "source"]),
     (
         "cli",
         &[
