@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::cli::lint::today;
-use crate::cli::terminal::{Failure, Terminal};
+use crate::cli::terminal::Failure;
 use crate::cli::{EXIT_CODES, Exit, policies, root_of};
 use crate::git;
 use crate::kustomize::{Options, Release};
@@ -27,7 +27,8 @@ pub(super) struct Lsp {
 }
 
 impl Lsp {
-    pub(super) fn run(self, directory: &Path, _: &mut Terminal) -> Result<Exit, Failure> {
+    pub(super) fn run(self, directory: &Path) -> Result<Exit, Failure> {
+        let Self { stdio: _ } = self;
         let start = directory.canonicalize().map_err(|error| {
             Failure::told(Exit::Usage, format!("cannot enter the directory `{}`: {error}", directory.display()))
         })?;

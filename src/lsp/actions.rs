@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use lsp_types::{CodeAction, CodeActionKind, CodeActionOrCommand, Range, TextEdit, Uri, WorkspaceEdit};
 
-use crate::lsp::Asked;
+use crate::lsp::asked::Asked;
 use crate::lsp::show::Show;
 use crate::policy;
 use crate::render::RENDERED;
@@ -32,10 +32,7 @@ pub(super) fn actions(asked: &Asked<'_>, range: Range) -> Vec<CodeActionOrComman
         if *source.path != *asked.below || *source.text != plain {
             continue;
         }
-        let Some((path, diagnostic)) = show.diagnostic(finding, sources).filter(|(path, _)| *path == asked.path) else {
-            continue;
-        };
-        let _ = path;
+        let (_, diagnostic) = show.diagnostic(finding, sources);
         let is_touched = diagnostic.range.start.line <= range.end.line && range.start.line <= diagnostic.range.end.line;
         if !is_touched {
             continue;

@@ -1,11 +1,11 @@
 //! From what names something to what it names: files, folders, targets of patches, objects.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use lsp_types::{Location, Position};
 
 use crate::kube::KUSTOMIZATIONS;
-use crate::lsp::Asked;
+use crate::lsp::asked::Asked;
 use crate::lsp::hover::at_place;
 use crate::lsp::text::point;
 use crate::source::FileId;
@@ -108,11 +108,11 @@ fn by_path(asked: &Asked<'_>, trail: &Trail<'_>) -> Vec<Location> {
             KUSTOMIZATIONS.iter().map(|name| join(&path, name)).find(|file| tree.has_file(file) || is_open(file));
         inner.or_else(|| (tree.has_file(&path) || is_open(&path)).then_some(path))
     });
-    target.and_then(|path| start_of(asked, asked.repository.root.join(path))).into_iter().collect()
+    target.and_then(|path| start_of(asked, &asked.repository.root.join(path))).into_iter().collect()
 }
 
-fn start_of(asked: &Asked<'_>, path: PathBuf) -> Option<Location> {
-    Some(Location { uri: asked.documents.uri(&path)?, range: point(Position::default()) })
+fn start_of(asked: &Asked<'_>, path: &Path) -> Option<Location> {
+    Some(Location { uri: asked.documents.uri(path)?, range: point(Position::default()) })
 }
 
 /// The object that a name refers to.

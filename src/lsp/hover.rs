@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lsp_types::{Hover, HoverContents, MarkupContent, MarkupKind};
 
 use crate::kustomize::Setter;
-use crate::lsp::Asked;
+use crate::lsp::asked::Asked;
 use crate::pipeline::uses::Use;
 
 /// More lines than these nobody reads.

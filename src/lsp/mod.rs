@@ -5,6 +5,7 @@
 //! what it reaches (`pipeline::live`) before the next message is read.
 
 mod actions;
+mod asked;
 mod definition;
 mod hover;
 mod repository;
@@ -30,8 +31,8 @@ use lsp_types::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::pipeline::gather::Gathered;
 use crate::pipeline::live::{self, Setup, Texts, Whole};
+use asked::Asked;
 use repository::{Document, Documents, Repository, real_path};
 use text::{Units, path_of};
 use wire::Received;
@@ -118,42 +119,6 @@ struct Server<W> {
     state: State,
     /// Whether the editor tells what changes on disk, if it is asked to.
     watches: bool,
-}
-
-/// A place that something is asked about.
-struct Asked<'a> {
-    repository: &'a Repository,
-    documents: &'a Documents,
-    units: Units,
-    path: PathBuf,
-    /// From the top of the repository.
-    below: &'a str,
-    text: Arc<str>,
-    position: Position,
-    /// From 1.
-    line: usize,
-    /// In characters, from 1.
-    column: usize,
-}
-
-impl<'a> Asked<'a> {
-    /// The byte offset where lines end with a line feed alone.
-    fn offset(&self) -> usize {
-        self.units.offset(&self.text.replace("\r\n", "\n"), self.position)
-    }
-
-    /// The byte offsets at which the line begins and ends, likewise.
-    fn line_range(&self) -> (usize, usize) {
-        let plain = self.text.replace("\r\n", "\n");
-        let at = |character| self.units.offset(&plain, Position { character, ..self.position });
-        (at(0), at(u32::MAX))
-    }
-
-    /// What was built, the newest first.
-    fn sides(&self) -> impl Iterator<Item = &'a Gathered> {
-        let part = self.repository.part.as_ref().map(|part| &part.gathered);
-        part.into_iter().chain(self.repository.whole.as_ref().map(|whole| &whole.gathered))
-    }
 }
 
 impl<W: Write> Server<W> {
@@ -340,7 +305,7 @@ impl<W: Write> Server<W> {
             json!({"id": "files", "method": "workspace/didChangeWatchedFiles", "registerOptions": options});
         let params = json!({"registrations": [registration]});
         let id = RequestId::from("gitopsctl/files".to_owned());
-        self.send(Message::Request(Request { id, method: "client/registerCapability".to_owned(), params }))
+        self.send(&Message::Request(Request { id, method: "client/registerCapability".to_owned(), params }))
     }
 
     fn open(&mut self, uri: Uri, text: String) {
@@ -348,7 +313,7 @@ impl<W: Write> Server<W> {
         if !self.repositories.iter().any(|known| path.starts_with(&known.root))
             && let Some(folder) = path.parent()
         {
-            self.adopt(&folder.to_path_buf());
+            self.adopt(folder);
         }
         self.documents.open.insert(path.clone(), Document { uri, text: text.into() });
         self.touch(&path);
@@ -444,7 +409,7 @@ impl<W: Write> Server<W> {
             // The innermost of several.
             let around = self.repositories.iter().filter(|one| path.starts_with(&one.root));
             let repository = around.max_by_key(|one| one.root.as_os_str().len())?;
-            let text = repository.text(&self.documents, &path)?;
+            let text = Repository::text(&self.documents, &path)?;
             let offset = self.units.offset(&text, position);
             let here = crate::source::position_in(&text, offset);
             let below = repository.below(&path)?.to_owned();
@@ -479,11 +444,11 @@ impl<W: Write> Server<W> {
     }
 
     fn answer(&mut self, id: RequestId, result: Value) -> io::Result<()> {
-        self.send(Message::Response(Response { id, result: Some(result), error: None }))
+        self.send(&Message::Response(Response { id, result: Some(result), error: None }))
     }
 
     fn refuse(&mut self, id: RequestId, code: ErrorCode, why: &str) -> io::Result<()> {
-        self.send(Message::Response(Response::new_err(id, code as i32, why.to_owned())))
+        self.send(&Message::Response(Response::new_err(id, code as i32, why.to_owned())))
     }
 
     fn log(&mut self, typ: MessageType, message: String) -> io::Result<()> {
@@ -491,10 +456,10 @@ impl<W: Write> Server<W> {
     }
 
     fn notify(&mut self, method: &str, params: Value) -> io::Result<()> {
-        self.send(Message::Notification(Notification { method: method.to_owned(), params }))
+        self.send(&Message::Notification(Notification { method: method.to_owned(), params }))
     }
 
-    fn send(&mut self, message: Message) -> io::Result<()> {
+    fn send(&mut self, message: &Message) -> io::Result<()> {
         wire::send(&mut self.output, message)
     }
 }

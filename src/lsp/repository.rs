@@ -139,9 +139,8 @@ impl Repository {
         let Some(whole) = &self.whole else { return found };
         let mut show = show::Show::new(self, documents, units);
         for (side, finding) in whole.shown(self.part.as_ref()) {
-            if let Some(sources) = self.sources(side)
-                && let Some((path, diagnostic)) = show.diagnostic(finding, sources)
-            {
+            if let Some(sources) = self.sources(side) {
+                let (path, diagnostic) = show.diagnostic(finding, sources);
                 found.entry(path).or_default().push(diagnostic);
             }
         }
@@ -172,7 +171,7 @@ impl Repository {
     }
 
     /// The text of a file as the editor has it, else as it lies on disk.
-    pub(super) fn text(&self, documents: &Documents, path: &Path) -> Option<Arc<str>> {
+    pub(super) fn text(documents: &Documents, path: &Path) -> Option<Arc<str>> {
         if let Some(document) = documents.open.get(path) {
             return Some(document.text.clone());
         }
@@ -191,7 +190,7 @@ impl Repository {
     /// A place as the editor opens it.
     pub(super) fn location(&self, documents: &Documents, units: Units, place: &Place) -> Option<Location> {
         let path = self.full(&place.file);
-        let text = self.text(documents, &path).unwrap_or_default();
+        let text = Self::text(documents, &path).unwrap_or_default();
         let range = point(units.of(&text, place.line, place.column));
         Some(Location { uri: documents.uri(&path)?, range })
     }

@@ -31,7 +31,7 @@ impl<'a> Show<'a> {
     }
 
     /// The file of a finding, and the finding as a diagnostic.
-    pub(super) fn diagnostic(&mut self, finding: &Finding, sources: &SourceMap) -> Option<(PathBuf, Diagnostic)> {
+    pub(super) fn diagnostic(&mut self, finding: &Finding, sources: &SourceMap) -> (PathBuf, Diagnostic) {
         let mut labels = finding.labels.iter();
         let (path, range) = match labels.next() {
             Some(label) => self.place(label.span, sources),
@@ -67,7 +67,7 @@ impl<'a> Show<'a> {
             related_information: (!related.is_empty()).then_some(related),
             ..Diagnostic::default()
         };
-        Some((path, diagnostic))
+        (path, diagnostic)
     }
 
     /// A span as the editor counts, in the text that it has now.

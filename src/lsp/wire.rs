@@ -71,7 +71,7 @@ fn length(from: &mut impl BufRead) -> io::Result<Option<u64>> {
 }
 
 /// Writes a message.
-pub(super) fn send(to: &mut impl Write, message: Message) -> io::Result<()> {
+pub(super) fn send(to: &mut impl Write, message: &Message) -> io::Result<()> {
     message.write(to)?;
     to.flush()
 }
@@ -109,6 +109,6 @@ mod tests {
         assert_eq!(all(b"Content-Length: -3\r\n\r\n"), ["the Content-Length is no number"]);
         assert!(all(b"Content-Length: 99999999999999999\r\n\r\nshort").is_empty());
         assert!(all(b"Content-Length: 50\r\n\r\nshort").is_empty());
-        assert_eq!(all(&[b'x'; 20_000]), ["what came is no header of a message"]);
+        assert_eq!(all(&vec![b'x'; 20_000]), ["what came is no header of a message"]);
     }
 }
