@@ -57,6 +57,15 @@ impl Store {
         Ok(commit.to_string())
     }
 
+    /// Whether two commits make the same of the same: their parents and their files are equal.
+    pub fn is_same_change(&self, one: &str, other: &str) -> bool {
+        let facts = |hash: &str| {
+            let commit = self.repository.find_commit(Oid::from_str(hash).ok()?).ok()?;
+            Some((commit.tree_id(), commit.parent_ids().collect::<Vec<_>>()))
+        };
+        facts(one).is_some_and(|one| Some(one) == facts(other))
+    }
+
     /// The tree of a commit with other contents of some files.
     fn write_tree(&self, repository: &Repository, parent: &str, files: &[(String, Vec<u8>)]) -> Result<Oid, GitError> {
         // What stands there is looked up by what fetches: below it, nothing is missing on the way to the files.

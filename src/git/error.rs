@@ -122,6 +122,8 @@ pub enum GitError {
 pub enum Cause {
     /// No space, or no quota, is left.
     Full,
+    /// A limit of the process or the file system for the size of files is reached (`ulimit -f`).
+    TooLarge,
     /// The file system is mounted for reading alone.
     ReadOnly,
     /// The permissions say no.
@@ -134,6 +136,7 @@ impl std::fmt::Display for Cause {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str(match self {
             Self::Full => "the disk is full",
+            Self::TooLarge => "a limit for the size of files is reached (`ulimit -f`)",
             Self::ReadOnly => "the file system is read-only",
             Self::Denied => "permission denied",
             Self::Other(said) => said,
@@ -147,6 +150,7 @@ impl Cause {
         let causes = [
             ("No space left on device", Self::Full),
             ("Disk quota exceeded", Self::Full),
+            ("File too large", Self::TooLarge),
             ("Read-only file system", Self::ReadOnly),
             ("Permission denied", Self::Denied),
             ("Operation not permitted", Self::Denied),
@@ -159,6 +163,7 @@ impl Cause {
     pub(super) fn of(error: &std::io::Error) -> Self {
         match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::Full,
+            std::io::ErrorKind::FileTooLarge => Self::TooLarge,
             std::io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
             std::io::ErrorKind::PermissionDenied => Self::Denied,
             _ => Self::Other(error.to_string()),

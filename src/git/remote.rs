@@ -3,11 +3,11 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::git::answer::{RemoteError, Said, Trouble, Verdict, plain, reason};
 use crate::git::pause::random;
-use crate::git::url::{Login, address, is_branch_name, is_remote_name, scrubbed, secrets};
+use crate::git::url::{Address, Login, address, is_branch_name, is_remote_name, scrubbed, secrets};
 use crate::program::{self, Ended, ProgramError, Run};
 
 /// Hands Git the user and password of a URL, out of the environment: a command line is there for everybody to read.
@@ -16,12 +16,20 @@ const HELPER: &str = concat!(
     "\"$GITOPSCTL_REMOTE_USER\" \"$GITOPSCTL_REMOTE_PASSWORD\"; }; f"
 );
 
+/// Variables for the URLs of a remote that hold a login: one to fetch from, one to push to, and some more.
+const HIDDEN: [&str; 4] =
+    ["GITOPSCTL_REMOTE_URL_0", "GITOPSCTL_REMOTE_URL_1", "GITOPSCTL_REMOTE_URL_2", "GITOPSCTL_REMOTE_URL_3"];
+
 /// What of the settings is asked for, once.
 const ASKED: &str = r"^(remote\..*\.(url|pushurl)|branch\..*\.remote|core\.sshcommand|ssh\.variant)$";
 
 /// Variables by which whoever called, such as a hook of Git, names another repository.
 const FOREIGN: &[&str] =
     &["GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE"];
+
+/// How long a reference of this program may stand, in seconds, before it is one that a killed run left: longer than any
+/// fetch takes.
+const OLDEST: u64 = 24 * 60 * 60;
 
 /// The most lines of a server that are passed on.
 const MOST_MESSAGES: usize = 40;
@@ -34,6 +42,8 @@ pub struct Remote {
     /// As a person is told it.
     url: String,
     login: Option<Login>,
+    /// URLs of the settings that hold the login, without and with it.
+    hidden: Vec<(String, String)>,
     /// What no message may hold.
     secrets: Vec<String>,
 }
@@ -116,7 +126,12 @@ impl Remote {
         };
         let secrets: Vec<_> = urls.iter().flat_map(|url| secrets(url)).collect();
         let url = plain(&scrubbed(shown, &secrets));
-        Ok(Self { name: name_or_url.to_owned(), url, login: None, secrets, repository })
+        // Git hands a URL of the settings as it is to the program that speaks with the server, for everybody to read.
+        let known: Vec<_> = urls.iter().filter_map(|url| Some((address(url).ok()?, url.clone()))).collect();
+        let login = known.iter().find_map(|(known, _)| known.login.clone());
+        let is_hidden = |(known, _): &(Address, String)| known.login.is_some() && known.login == login;
+        let hidden = known.into_iter().filter(is_hidden).map(|(known, url)| (known.url, url)).collect();
+        Ok(Self { name: name_or_url.to_owned(), url, login, hidden, secrets, repository })
     }
 
     /// A new bare repository in an empty directory, to work on a remote without a checkout.
@@ -136,7 +151,14 @@ impl Remote {
         let wrong = |why| RemoteError::new(Trouble::Address, &shown(url), "", why);
         let known = address(url).map_err(wrong)?;
         let secrets = secrets(url);
-        Ok(Self { name: known.url.clone(), url: known.url, login: known.login, secrets, repository })
+        Ok(Self {
+            name: known.url.clone(),
+            url: known.url,
+            login: known.login,
+            hidden: Vec::new(),
+            secrets,
+            repository,
+        })
     }
 
     /// The remote that a branch is pushed to where nobody says: its own, else `origin`, else the only one there is.
@@ -164,7 +186,8 @@ impl Remote {
     pub fn fetch(&self, branch: &str, options: &Fetch<'_>) -> Result<String, RemoteError> {
         self.check(branch, options.deadline)?;
         // A reference of its own, because the repository may keep track of other branches only, and others fetch as well.
-        let own = format!("refs/gitopsctl/{}-{:016x}", std::process::id(), random());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let own = format!("refs/gitopsctl/{now}-{}-{:016x}", std::process::id(), random());
         let mut arguments: Vec<OsString> = Vec::new();
         // No background process that slows what follows, locks files or outlives a temporary repository.
         for setting in ["gc.auto=0", "maintenance.auto=false", "fetch.writeCommitGraph=false"] {
@@ -180,14 +203,18 @@ impl Remote {
         arguments.push(format!("+refs/heads/{branch}:{own}").into());
         let ended = self.git(&arguments, branch, options.deadline)?;
         // Where another process held the lock of a reference that keeps track, Git fails, but all is here.
-        let tip = self.ask(&["rev-parse", "--verify", "--quiet", &format!("{own}^{{commit}}")]);
-        if tip.is_some() {
-            self.ask(&["update-ref", "-d", &own]);
+        let listed = self.ask(&["for-each-ref", "--format=%(refname) %(objectname)", "refs/gitopsctl"]);
+        let listed = listed.unwrap_or_default();
+        let mut tip = None;
+        for (name, hash) in listed.lines().filter_map(|line| line.split_once(' ')) {
+            if name == own {
+                tip = Some(hash.to_owned()).filter(|tip| is_hash(tip));
+            }
+            if name == own || is_left(name, now) {
+                self.ask(&["update-ref", "-d", name]);
+            }
         }
-        match tip.map(|tip| tip.trim().to_owned()).filter(|tip| is_hash(tip)) {
-            Some(tip) => Ok(tip),
-            None => Err(self.failed(&ended, branch)),
-        }
+        tip.ok_or_else(|| self.failed(&ended, branch))
     }
 
     /// The branch that the server calls its own (its HEAD); `None` where it says none.
@@ -286,21 +313,40 @@ impl Remote {
 
     /// Runs Git with the network.
     fn git(&self, arguments: &[OsString], branch: &str, deadline: Option<Instant>) -> Result<Ended, RemoteError> {
-        let mut all = self.repository.place.clone();
-        let mut variables: Vec<(&str, Option<OsString>)> = Vec::new();
-        let mut set = |setting: String| all.extend(["-c".into(), setting.into()]);
-        if let Some(Login { server, user, password }) = &self.login {
+        let start = |hides: bool| {
+            let (settings, variables) = self.settings(hides);
+            let all: Vec<OsString> = self.repository.place.iter().chain(&settings).chain(arguments).cloned().collect();
+            start(&all, &variables, deadline)
+                .map_err(|error| RemoteError { branch: branch.to_owned(), ..not_started(&self.url, &error) })
+        };
+        let ended = start(true)?;
+        // Git before 2.31 takes no settings out of the environment.
+        let is_old = !ended.is_success() && String::from_utf8_lossy(&ended.stderr).contains("--config-env");
+        if is_old && !self.hidden.is_empty() { start(false) } else { Ok(ended) }
+    }
+
+    /// What Git is told of the login beside the command, and by which variables. Where it `hides`, URLs of the settings that
+    /// hold the login are replaced by what they are without.
+    fn settings(&self, hides: bool) -> (Vec<OsString>, Vec<(&'static str, Option<OsString>)>) {
+        let mut all: Vec<OsString> = Vec::new();
+        let mut variables: Vec<(&'static str, Option<OsString>)> = Vec::new();
+        let login = self.login.as_ref().filter(|_| hides || self.hidden.is_empty());
+        if let Some(Login { server, user, password }) = login {
+            variables.push(("GITOPSCTL_REMOTE_USER", Some(user.into())));
             if let Some(password) = password {
                 // The empty one forgets the user's own helpers, for this server alone.
-                set(format!("credential.{server}.helper="));
-                set(format!("credential.{server}.helper={HELPER}"));
-                variables.push(("GITOPSCTL_REMOTE_USER", Some(user.into())));
+                for helper in ["", HELPER] {
+                    all.extend(["-c".into(), format!("credential.{server}.helper={helper}").into()]);
+                }
                 variables.push(("GITOPSCTL_REMOTE_PASSWORD", Some(password.into())));
             } else {
                 // Who to be, but not by which password: as in the URL, this is for helpers and `GIT_ASKPASS`. By a variable,
                 // because it may be a token.
                 all.push(format!("--config-env=credential.{server}.username=GITOPSCTL_REMOTE_USER").into());
-                variables.push(("GITOPSCTL_REMOTE_USER", Some(user.into())));
+            }
+            for ((clean, whole), name) in self.hidden.iter().zip(HIDDEN) {
+                all.push(format!("--config-env=url.{clean}.insteadOf={name}").into());
+                variables.push((name, Some(whole.into())));
             }
         }
         // Nobody could answer ssh. What the user has set up stays.
@@ -308,9 +354,7 @@ impl Remote {
         if !chosen && !program::inherits("GIT_SSH_COMMAND") && !program::inherits("GIT_SSH") {
             variables.push(("GIT_SSH_COMMAND", Some("ssh -oBatchMode=yes".into())));
         }
-        all.extend(arguments.iter().cloned());
-        start(&all, &variables, deadline)
-            .map_err(|error| RemoteError { branch: branch.to_owned(), ..not_started(&self.url, &error) })
+        (all, variables)
     }
 }
 
@@ -374,6 +418,12 @@ fn start(
 
 fn not_started(remote: &str, error: &ProgramError) -> RemoteError {
     RemoteError::new(Trouble::NoGit, remote, "", &error.to_string())
+}
+
+/// Whether a reference is what a run left that was killed.
+fn is_left(name: &str, now: u64) -> bool {
+    let since = name.strip_prefix("refs/gitopsctl/").and_then(|rest| rest.split('-').next()?.parse::<u64>().ok());
+    since.is_some_and(|since| since + OLDEST < now)
 }
 
 fn is_hash(text: &str) -> bool {

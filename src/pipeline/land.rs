@@ -4,9 +4,11 @@
 use std::time::{Duration, Instant};
 
 use crate::git::{
-    Fetch, GitError, Head, Identities, Landed as Moved, LandedFile, Landing, Outcome, Pushed, Reach, Remote,
-    RemoteError, Sign, Store, TargetState, Trouble, pause, random,
+    Fetch, Head, Identities, Landed as Moved, LandedFile, Landing, Outcome, Pushed, Reach, Remote, RemoteError, Sign,
+    Store, TargetState, Trouble, pause, random,
 };
+pub use crate::pipeline::refused::{of_git, of_remote};
+use crate::pipeline::request;
 use crate::release::{Class, Refusal, codes};
 
 /// What a release comes to at one commit.
@@ -58,6 +60,8 @@ pub struct Landed<T> {
     pub commit: Option<String>,
     /// The branch that it is on, in short.
     pub branch: String,
+    /// Whether that branch is one of its own, to be merged by a merge request.
+    pub is_request: bool,
     /// How often it was tried.
     pub attempts: u32,
     /// Whether it is on the server.
@@ -73,8 +77,12 @@ struct Work<'a> {
     goal: &'a Goal<'a>,
     head: Head,
     notes: Vec<String>,
-    /// How often a connection broke.
+    /// How many pushes in a row broke.
     breaks: u32,
+    /// Whether the server was asked where the branch is.
+    has_asked: bool,
+    /// Why the last push did not count.
+    reason: String,
 }
 
 /// Brings a release to its branch. `propose` works it out at a commit; it is asked again wherever the branch moves.
@@ -99,25 +107,31 @@ pub fn land<T>(
         }
     }
     let head = goal.store.head().map_err(|error| of_git(&error))?;
-    let mut work = Work { goal, head, notes, breaks: 0 };
-    if work.shows_branch()
-        && let Some(what) = goal.store.in_progress()
-        && goal.remote.is_none()
-    {
-        return Err(Refusal::new(Class::Environment, &codes::IN_PROGRESS, format!("a {what} is in progress"))
-            .help(format!("finish it, or `git {what} --abort`")));
+    let mut work = Work { goal, head, notes, breaks: 0, has_asked: false, reason: String::new() };
+    if goal.remote.is_none() && work.shows_branch() {
+        work.check_progress()?;
     }
     let mut attempt = 0;
     loop {
-        attempt += 1;
-        let (base, tip) = work.base(attempt)?;
+        let (base, tip) = work.base()?;
         // Git looks who commits while the release is worked out.
         let who = (!goal.dry_run).then(|| goal.store.ask_identities(goal.author, None));
-        let proposal = propose(&base)?;
+        let found = propose(&base);
+        if found.as_ref().map_or(true, |proposal| proposal.files.is_empty()) && !work.has_asked && goal.remote.is_some()
+        {
+            // By what the clone knows there is nothing to do, or it may not be done; the server may know better.
+            work.has_asked = true;
+            continue;
+        }
+        work.has_asked = true;
+        attempt += 1;
+        let proposal = found?;
         let Some(who) = who.filter(|_| !proposal.files.is_empty()) else {
-            return Ok(work.landed(proposal, None, attempt, false, None));
+            return Ok(work.landed(proposal, None, attempt, None));
         };
-        if work.follows(tip.as_deref(), &base) {
+        let by_request = goal.remote.is_some() && (goal.merge_request || proposal.by_merge_request);
+        let follows = !by_request && work.follows(tip.as_deref(), &base);
+        if follows {
             work.check(&proposal.files)?;
         }
         let by = who.answer().map_err(|error| of_git(&error))?;
@@ -128,31 +142,44 @@ pub fn land<T>(
             .write_commit(&base, &files, &proposal.message, &by, Sign::Config)
             .map_err(|error| of_git(&error))?;
         if let Some(remote) = goal.remote {
-            let by_request = goal.merge_request || proposal.by_merge_request;
-            if let Push::Arrived { link } = work.push(remote, &commit, &base, &proposal, by_request)? {
-                if !by_request && work.follows(tip.as_deref(), &base) {
-                    work.bring_home(tip.as_deref(), &commit, &proposal, &by);
+            if let Push::Arrived(arrived) = work.push(remote, commit, &base, &proposal, by_request)? {
+                if follows {
+                    work.bring_home(tip.as_deref(), &arrived.commit, &proposal, &by);
                 } else if !by_request && work.shows_branch() {
                     work.notes.push(format!("your `{}` is another than the server's: `git pull`", goal.branch));
                 }
-                return Ok(work.landed(proposal, Some(commit), attempt, true, link));
+                return Ok(work.landed(proposal, None, attempt, Some(arrived)));
             }
         } else if work.move_branch(tip.as_deref(), &commit, &proposal, &by)? {
-            return Ok(work.landed(proposal, Some(commit), attempt, false, None));
+            if proposal.by_merge_request {
+                work.notes.push(
+                    "its environment is released by merge request: not by a push, but --merge-request".to_owned(),
+                );
+            }
+            return Ok(work.landed(proposal, Some(commit), attempt, None));
         }
         work.rest(attempt)?;
     }
 }
 
-/// How often a connection may break before that is the answer: a server that many talk to at once hangs up now and then.
+/// How often in a row a connection may break before that is the answer: a server that many talk to at once hangs up now and then.
 const BREAKS: u32 = 8;
 
 /// How a push went.
 enum Push {
-    /// The server has the commit; `link` is where a merge request may be opened.
-    Arrived { link: Option<String> },
+    /// The server has the commit.
+    Arrived(Arrived),
     /// Somebody else was faster, or the connection broke before.
     Missed,
+}
+
+/// What is on the server.
+struct Arrived {
+    commit: String,
+    branch: String,
+    is_request: bool,
+    /// Where a merge request may be opened.
+    link: Option<String>,
 }
 
 impl Work<'_> {
@@ -171,7 +198,7 @@ impl Work<'_> {
     }
 
     /// The commit to begin at, and the one that the local branch is at.
-    fn base(&mut self, attempt: u32) -> Result<(String, Option<String>), Refusal> {
+    fn base(&mut self) -> Result<(String, Option<String>), Refusal> {
         let store = self.goal.store;
         let commit_of = |name: &str| store.commit_of(name).map_err(|error| of_git(&error));
         let tip = commit_of(&self.reference())?;
@@ -186,16 +213,17 @@ impl Work<'_> {
             return start.map(|start| (start, tip)).ok_or_else(missing);
         };
         // A fresh clone knows the tip; only if somebody was faster it has to be asked for.
-        if let Some(name) = self.goal.remote_name.filter(|_| attempt == 1 && !self.goal.dry_run) {
+        if let Some(name) = self.goal.remote_name.filter(|_| !self.has_asked && !self.goal.dry_run) {
             let known = commit_of(&format!("refs/remotes/{name}/{}", self.goal.branch))?;
             if let Some(known) = known.filter(|known| self.head.commit.as_ref() == Some(known)) {
                 return Ok((known, tip));
             }
         }
+        self.has_asked = true;
         let history = if self.goal.remote_name.is_none() { Reach::Depth(1) } else { Reach::AsItIs };
-        let fetch = Fetch { history, filter: None, deadline: self.goal.deadline };
+        let fetch = self.fetch(history);
         let mut ask = || remote.fetch(self.goal.branch, &fetch);
-        let base = patiently(self.goal.deadline, &mut self.breaks, &mut ask).map_err(|error| of_remote(&error))?;
+        let base = patiently(self.goal.deadline, &mut ask).map_err(|error| of_remote(&error))?;
         Ok((base, tip))
     }
 
@@ -221,78 +249,94 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Refuses to move a branch while something is going on in its work tree.
+    fn check_progress(&self) -> Result<(), Refusal> {
+        let Some(what) = self.goal.store.in_progress() else { return Ok(()) };
+        let end = if what == "bisect" { "reset" } else { "--abort" };
+        let message = format!("a {what} is in progress");
+        Err(Refusal::new(Class::Environment, &codes::IN_PROGRESS, message)
+            .help(format!("finish it, or `git {what} {end}`")))
+    }
+
     /// Pushes, unless somebody else was faster.
     fn push<T>(
         &mut self,
         remote: &Remote,
-        commit: &str,
+        commit: String,
         base: &str,
         proposal: &Proposal<T>,
         by_request: bool,
     ) -> Result<Push, Refusal> {
-        let deadline = self.goal.deadline;
-        let subject = proposal.message.lines().next().unwrap_or_default();
-        let (branch, options) = if by_request {
-            let branch = request_branch(&proposal.name, base);
-            let options = vec![
-                "merge_request.create".to_owned(),
-                format!("merge_request.target={}", self.goal.branch),
-                format!("merge_request.title={subject}"),
-                "merge_request.remove_source_branch".to_owned(),
-            ];
-            (branch, options)
-        } else {
-            (self.goal.branch.to_owned(), Vec::new())
-        };
-        let mut pushed = remote.push(commit, &branch, &options, deadline);
-        if by_request
-            && let Err(error) = &pushed
-            && error.trouble == Trouble::NoPushOptions
-        {
-            // The branch is pushed all the same; whoever opens the request says the rest.
-            pushed = remote.push(commit, &branch, &[], deadline);
+        let branch = if by_request { request::branch(&proposal.name, base) } else { self.goal.branch.to_owned() };
+        let mut arrived = Arrived { commit, branch, is_request: by_request, link: None };
+        let mut pushed = self.send(remote, &arrived, proposal);
+        if by_request && matches!(pushed, Ok(Pushed::Race { .. })) {
+            // It is there from an earlier run, which made the same of the same; or something else is.
+            let there = remote.fetch(&arrived.branch, &self.fetch(Reach::AsItIs)).ok();
+            if let Some(there) = there.filter(|there| self.goal.store.is_same_change(there, &arrived.commit)) {
+                self.notes.push(format!("`{}` has been pushed before", arrived.branch));
+                arrived.commit = there;
+                return Ok(Push::Arrived(arrived));
+            }
+            arrived.branch = format!("{}-{}", arrived.branch, crate::release::abbreviated(&arrived.commit));
+            pushed = self.send(remote, &arrived, proposal);
         }
         match pushed {
             Ok(pushed @ Pushed::Landed { .. }) => {
-                let link = pushed.link().map(str::to_owned);
-                if by_request {
-                    let subject = format!("pushed `{branch}`: {subject}");
-                    self.notes.push(match &link {
-                        Some(_) => subject,
-                        None => format!("{subject}; open a merge request to `{}` from it", self.goal.branch),
-                    });
+                arrived.link = pushed.link().map(str::to_owned);
+                if by_request && arrived.link.is_none() {
+                    let (from, to) = (&arrived.branch, self.goal.branch);
+                    self.notes.push(format!("open a merge request from `{from}` to `{to}`"));
                 }
-                Ok(Push::Arrived { link })
+                Ok(Push::Arrived(arrived))
             }
-            Ok(Pushed::Race { .. }) => Ok(Push::Missed),
+            Ok(Pushed::Race { reason }) => {
+                self.reason = reason;
+                self.breaks = 0;
+                Ok(Push::Missed)
+            }
             Err(error) if matches!(error.trouble, Trouble::Broken | Trouble::Server | Trouble::Other) => {
-                self.unclear(remote, commit, base, &branch, &error)
+                self.unclear(remote, arrived, base, &error)
             }
             Err(error) => Err(of_remote(&error)),
         }
     }
 
+    fn send<T>(&self, remote: &Remote, what: &Arrived, proposal: &Proposal<T>) -> Result<Pushed, RemoteError> {
+        let deadline = self.goal.deadline;
+        if !what.is_request {
+            return remote.push(&what.commit, &what.branch, &[], deadline);
+        }
+        let subject = proposal.message.lines().next().unwrap_or_default();
+        let options = request::options(self.goal.branch, subject);
+        match remote.push(&what.commit, &what.branch, &options, deadline) {
+            // The branch is pushed all the same; whoever opens the request says the rest.
+            Err(error) if error.trouble == Trouble::NoPushOptions => {
+                remote.push(&what.commit, &what.branch, &[], deadline)
+            }
+            pushed => pushed,
+        }
+    }
+
+    fn fetch(&self, history: Reach) -> Fetch<'static> {
+        Fetch { history, filter: None, deadline: self.goal.deadline }
+    }
+
     /// What a push came to whose end nobody has seen: the server may have done the work before the connection broke.
-    fn unclear(
-        &mut self,
-        remote: &Remote,
-        commit: &str,
-        base: &str,
-        branch: &str,
-        error: &RemoteError,
-    ) -> Result<Push, Refusal> {
+    fn unclear(&mut self, remote: &Remote, sent: Arrived, base: &str, error: &RemoteError) -> Result<Push, Refusal> {
         // All that came since the base, also where the clone is shallow.
-        let fetch = Fetch { history: Reach::AsItIs, filter: None, deadline: self.goal.deadline };
-        let arrived = match remote.fetch(branch, &fetch) {
-            Ok(tip) => self.goal.store.came_with(base, &tip, commit),
+        let mut ask = || remote.fetch(&sent.branch, &self.fetch(Reach::AsItIs));
+        let arrived = match patiently(self.goal.deadline, &mut ask) {
+            Ok(tip) => self.goal.store.came_with(base, &tip, &sent.commit),
             // A branch of its own that is not there.
             Err(error) if error.trouble == Trouble::NoBranch => Some(false),
             Err(_) => None,
         };
         match arrived {
-            Some(true) => Ok(Push::Arrived { link: None }),
+            Some(true) => Ok(Push::Arrived(sent)),
             Some(false) if error.trouble == Trouble::Broken && self.breaks < BREAKS => {
                 self.breaks += 1;
+                self.reason.clone_from(&error.words);
                 Ok(Push::Missed)
             }
             Some(false) => Err(of_remote(error)),
@@ -327,7 +371,8 @@ impl Work<'_> {
 
     /// Lets the local branch follow what is on the server. What hinders it is a note: the release is out.
     fn bring_home<T>(&mut self, tip: Option<&str>, commit: &str, proposal: &Proposal<T>, by: &Identities) {
-        match self.move_branch(tip, commit, proposal, by) {
+        let moved = self.check_progress().and_then(|()| self.move_branch(tip, commit, proposal, by));
+        match moved {
             Ok(true) => {}
             Ok(false) => self.notes.push(format!("your `{}` moved meanwhile: `git pull`", self.goal.branch)),
             Err(refusal) => {
@@ -378,7 +423,8 @@ impl Work<'_> {
             Refusal::new(class, code, why).help("run it again: nothing was released")
         };
         if attempt >= self.goal.attempts {
-            return Err(gave_up(format!("others were faster {attempt} times")));
+            let last = if self.reason.is_empty() { String::new() } else { format!("; the last push: {}", self.reason) };
+            return Err(gave_up(format!("others were faster {attempt} times{last}")));
         }
         // Nobody waits for a network where the race is one for a file.
         let wait = pause(attempt, random()) / if self.goal.remote.is_some() { 1 } else { 25 };
@@ -399,35 +445,39 @@ impl Work<'_> {
         proposal: Proposal<T>,
         commit: Option<String>,
         attempts: u32,
-        is_pushed: bool,
-        link: Option<String>,
+        arrived: Option<Arrived>,
     ) -> Landed<T> {
+        let here =
+            Arrived { commit: String::new(), branch: self.goal.branch.to_owned(), is_request: false, link: None };
+        let is_pushed = arrived.is_some();
+        let arrived = arrived.unwrap_or(here);
         Landed {
             report: proposal.report,
             message: proposal.message,
-            commit,
-            branch: self.goal.branch.to_owned(),
+            commit: commit.or_else(|| is_pushed.then_some(arrived.commit)),
+            branch: arrived.branch,
+            is_request: arrived.is_request,
             attempts,
             is_pushed,
-            link,
+            link: arrived.link,
             notes: self.notes,
         }
     }
 }
 
-/// Asks a server, again where the connection breaks; `breaks` counts how often it did.
+/// Asks a server, again where the connection breaks.
 pub fn patiently<T>(
     deadline: Option<Instant>,
-    breaks: &mut u32,
     ask: &mut dyn FnMut() -> Result<T, RemoteError>,
 ) -> Result<T, RemoteError> {
+    let mut breaks = 0;
     loop {
         let error = match ask() {
-            Err(error) if error.trouble == Trouble::Broken && *breaks < BREAKS => error,
+            Err(error) if error.trouble == Trouble::Broken && breaks < BREAKS => error,
             answer => return answer,
         };
-        *breaks += 1;
-        let wait = pause(*breaks, random());
+        breaks += 1;
+        let wait = pause(breaks, random());
         if deadline.is_some_and(|deadline| Instant::now() + wait >= deadline) {
             return Err(error);
         }
@@ -437,64 +487,4 @@ pub fn patiently<T>(
 
 fn carriage(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\n', "\r\n")
-}
-
-/// The branch of a merge request: the same for the same release at the same base.
-fn request_branch(name: &str, base: &str) -> String {
-    let word = |char: char| if char.is_ascii_alphanumeric() || "-_".contains(char) { char } else { '-' };
-    let mut dotted: String = name.chars().map(|char| if char == '.' { char } else { word(char) }).collect();
-    while dotted.contains("..") {
-        dotted = dotted.replace("..", ".");
-    }
-    let short = crate::release::abbreviated(base);
-    format!("release/{}-{short}", dotted.trim_matches(['.', '-']))
-}
-
-/// What the local repository refused.
-pub fn of_git(error: &GitError) -> Refusal {
-    let (class, code) = match error {
-        GitError::NoRepository(_) | GitError::NoRevision(_) | GitError::BadIdentity(_) => (Class::Usage, &codes::GIT),
-        GitError::BadBranch(_) => (Class::Usage, &codes::BRANCH),
-        GitError::NoIdentity { .. } => (Class::Environment, &codes::NO_IDENTITY),
-        GitError::NotSigned { .. } => (Class::Environment, &codes::SIGNING),
-        GitError::Locked { .. } => (Class::Environment, &codes::LOCKED),
-        GitError::NotWritten { .. } => (Class::Environment, &codes::NOT_WRITTEN),
-        GitError::Link { .. } | GitError::NotAFile { .. } | GitError::Changed { .. } => {
-            (Class::Environment, &codes::DIRTY)
-        }
-        _ => (Class::Environment, &codes::GIT),
-    };
-    let refusal = Refusal::new(class, code, error.to_string());
-    match error {
-        GitError::NoIdentity { .. } => refusal
-            .help("`git config user.name NAME` and `git config user.email MAIL`, or --author \"NAME <MAIL>\"")
-            .help("in CI: GIT_AUTHOR_NAME, GIT_AUTHOR_EMAIL, GIT_COMMITTER_NAME, GIT_COMMITTER_EMAIL"),
-        _ => refusal,
-    }
-}
-
-/// What the server refused.
-pub fn of_remote(error: &RemoteError) -> Refusal {
-    let (code, help) = match error.trouble {
-        Trouble::Hook | Trouble::OwnHook | Trouble::Refused => (&codes::HOOK, None),
-        Trouble::Protected => (&codes::PROTECTED, Some("release by merge request: --merge-request")),
-        Trouble::Credentials => (&codes::CREDENTIALS, None),
-        Trouble::HostKey => (&codes::HOST_KEY, None),
-        Trouble::Unreachable | Trouble::Broken | Trouble::Server => (&codes::UNREACHABLE, None),
-        Trouble::NoRepository | Trouble::NoRemote | Trouble::Address => (&codes::NO_REMOTE, None),
-        Trouble::NoBranch | Trouble::Name => (&codes::BRANCH, None),
-        Trouble::Shallow => (&codes::SHALLOW, Some("`git fetch --unshallow`")),
-        Trouble::Deadline => (&codes::DEADLINE, None),
-        Trouble::ReadOnly | Trouble::DiskFull => (&codes::NOT_WRITTEN, None),
-        _ => (&codes::GIT, None),
-    };
-    let class = match error.trouble {
-        Trouble::Address | Trouble::Name | Trouble::NoRemote => Class::Usage,
-        _ => Class::Environment,
-    };
-    let refusal = Refusal::new(class, code, error.to_string());
-    match help {
-        Some(help) => refusal.help(help),
-        None => refusal,
-    }
 }

@@ -109,13 +109,13 @@ pub fn plan(
                     Some(from) => Some(from),
                     None => running(&target, prover)?,
                 };
-                expected(request, &target, from.as_ref())?;
                 if target.entry.as_ref().is_some_and(|entry| entry.version() == wish.version) {
                     let environment = folder.environment_or_path().to_owned();
                     let (service, version) = (wish.service.clone(), wish.version.clone());
                     unchanged.push(Unchanged { service, environment, version });
                     continue;
                 }
+                expected(request, &target, from.as_ref())?;
                 apply(lookup, &target, &wish.version, &mut texts, sources)?;
                 let image = (target.image != wish.service).then(|| target.image.clone());
                 let environment = folder.environment_or_path().to_owned();
@@ -144,7 +144,10 @@ fn running(target: &Target, prover: &dyn Prover) -> Result<Option<Version>, Refu
 /// Compare and set: what runs must be what the caller knows.
 fn expected(request: &Request, target: &Target, from: Option<&Version>) -> Result<(), Refusal> {
     let Some(expected) = &request.expect else { return Ok(()) };
-    if from == Some(expected) {
+    // Of tag and digest the one that the caller names.
+    let agrees = |known: &Option<String>, own: Option<&String>| known.as_ref().is_none_or(|known| own == Some(known));
+    let tag = agrees(&expected.tag, from.and_then(|from| from.tag.as_ref()));
+    if tag && agrees(&expected.digest, from.and_then(|from| from.digest.as_ref())) {
         return Ok(());
     }
     let runs = from.map_or_else(|| "no version".to_owned(), ToString::to_string);

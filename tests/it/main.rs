@@ -2,6 +2,13 @@
 
 mod applicationsets;
 mod build;
+mod bump;
+mod bump_commit;
+mod bump_guards;
+mod bump_kill;
+mod bump_layouts;
+mod bump_push;
+mod bump_races;
 mod compat;
 mod docs;
 mod errors;

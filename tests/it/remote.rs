@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use gitopsctl::git::{Fetch, Pushed, Reach, Remote, RemoteError, Trouble};
 
-const TOKEN: &str = "s3cret-t0ken";
+pub(crate) const TOKEN: &str = "s3cret-t0ken";
 
 /// What a test needs to go on.
 trait Must<T> {
@@ -37,8 +37,8 @@ fn git(directory: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).must("text").trim().to_owned()
 }
 
-/// A server's repository with three commits on `main`, and what works on it.
-struct World {
+/// A server's repository, and what works on it.
+pub(crate) struct World {
     folder: tempfile::TempDir,
     running: Vec<Child>,
 }
@@ -53,34 +53,41 @@ impl Drop for World {
 }
 
 impl World {
+    /// One with three commits on `main`.
     fn new() -> Self {
-        let folder = tempfile::tempdir().must("a directory");
-        let world = Self { folder, running: Vec::new() };
-        git(world.path(), &["init", "--quiet", "seed"]);
-        let seed = world.path().join("seed");
+        let seeds = tempfile::tempdir().must("a directory");
+        git(seeds.path(), &["init", "--quiet", "seed"]);
+        let seed = seeds.path().join("seed");
         for number in 1..=3 {
             fs::write(seed.join("a"), number.to_string()).must("written");
             git(&seed, &["add", "a"]);
             git(&seed, &["commit", "--quiet", "-m", "one more"]);
         }
-        git(world.path(), &["clone", "--quiet", "--bare", "seed", "srv.git"]);
+        Self::serving(&seed)
+    }
+
+    /// One with what a repository has.
+    pub(crate) fn serving(repository: &Path) -> Self {
+        let folder = tempfile::tempdir().must("a directory");
+        let world = Self { folder, running: Vec::new() };
+        git(world.path(), &["clone", "--quiet", "--bare", &repository.to_string_lossy(), "srv.git"]);
         git(&world.server(), &["config", "http.receivepack", "true"]);
         world
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    fn server(&self) -> PathBuf {
+    pub(crate) fn server(&self) -> PathBuf {
         self.path().join("srv.git")
     }
 
-    fn file_url(&self) -> String {
+    pub(crate) fn file_url(&self) -> String {
         format!("file://{}", self.server().display())
     }
 
-    fn clone(&self, name: &str, options: &[&str]) -> PathBuf {
+    pub(crate) fn clone(&self, name: &str, options: &[&str]) -> PathBuf {
         let url = self.file_url();
         let arguments: Vec<_> =
             ["clone", "--quiet"].into_iter().chain(options.iter().copied()).chain([url.as_str(), name]).collect();
@@ -88,7 +95,7 @@ impl World {
         self.path().join(name)
     }
 
-    fn tip(&self) -> String {
+    pub(crate) fn tip(&self) -> String {
         git(&self.server(), &["rev-parse", "main"])
     }
 
@@ -99,12 +106,12 @@ impl World {
         commit
     }
 
-    fn hook(&self, name: &str, script: &str) {
+    pub(crate) fn hook(&self, name: &str, script: &str) {
         script_at(&self.server().join("hooks").join(name), script);
     }
 
     /// `git daemon`; its address.
-    fn daemon(&mut self) -> String {
+    pub(crate) fn daemon(&mut self) -> String {
         let port = free_port();
         // Itself rather than `git daemon`, whose end it would outlive.
         let mut command = Command::new(Path::new(&git(self.path(), &["--exec-path"])).join("git-daemon"));
@@ -121,7 +128,7 @@ impl World {
     }
 
     /// The forge of forge.py; its host and port.
-    fn forge(&mut self) -> String {
+    pub(crate) fn forge(&mut self) -> String {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/forge.py");
         let mut command = Command::new("python3");
         command.arg(script).arg(self.path()).env("GIT_CONFIG_GLOBAL", "/dev/null").stdout(Stdio::piped());
@@ -133,11 +140,11 @@ impl World {
     }
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).must("a port").port()
 }
 
-fn script_at(path: &Path, script: &str) {
+pub(crate) fn script_at(path: &Path, script: &str) {
     fs::create_dir_all(path.parent().must("a folder")).must("made");
     fs::write(path, format!("#!/bin/sh\n{script}\n")).must("written");
     #[cfg(unix)]

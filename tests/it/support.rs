@@ -41,12 +41,18 @@ impl Run {
 
 /// Runs the program in a directory, without a terminal and without the caller's settings.
 pub(crate) fn gitopsctl(directory: &Path, arguments: &[&str]) -> Run {
+    gitopsctl_with(directory, arguments, &[])
+}
+
+/// The same, with variables set in its environment.
+pub(crate) fn gitopsctl_with(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
     let output = Command::new(env!("CARGO_BIN_EXE_gitopsctl"))
         .args(arguments)
         .current_dir(directory)
         .env_remove("CLICOLOR_FORCE")
         .env_remove("NO_COLOR")
         .env("GIT_CEILING_DIRECTORIES", directory.parent().unwrap_or(directory))
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .output()
         .unwrap_or_else(|error| panic!("{error}"));

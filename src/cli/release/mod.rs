@@ -72,7 +72,7 @@ pub(super) struct Landing {
     #[arg(long, value_name = "AUTHOR")]
     author: Option<String>,
     /// How often to try where others are faster
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     attempts: u32,
     /// How many seconds it may take
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
@@ -125,6 +125,7 @@ impl Landing {
             message: proposed.message,
             commit: None,
             branch: String::new(),
+            is_request: false,
             attempts: 1,
             is_pushed: false,
             link: None,
@@ -248,7 +249,7 @@ impl Landing {
 
 /// The branch that a server calls its own.
 fn own_branch(remote: &Remote, deadline: Option<Instant>) -> Result<Option<String>, Refusal> {
-    land::patiently(deadline, &mut 0, &mut || remote.default_branch(deadline)).map_err(|error| land::of_remote(&error))
+    land::patiently(deadline, &mut || remote.default_branch(deadline)).map_err(|error| land::of_remote(&error))
 }
 
 /// A folder of this machine may be named as it is.

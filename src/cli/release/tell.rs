@@ -73,7 +73,7 @@ pub(super) fn tell(
         if !landed.is_pushed {
             terminal.say("next: `git push`");
         }
-        for application in plan.outlook.applications.iter().filter(|_| landed.link.is_none()) {
+        for application in plan.outlook.applications.iter().filter(|_| !landed.is_request) {
             terminal.say(&format!("next: `argocd app wait {application} --sync --health --operation`"));
         }
     }
