@@ -16,6 +16,7 @@ pub mod git; // the one door to Git
 pub mod kube; // facts of Kubernetes
 pub mod kustomize; // tree and directory to what Kustomize builds of it
 pub mod layout; // which services and environments a repository has
+pub mod lsp; // an editor: findings, values and names while somebody types
 pub mod pipeline; // the order of the stages
 pub mod policy; // what is built, judged: policies to findings
 pub mod program; // the one door to other programs

@@ -461,7 +461,7 @@ impl Progress {
 }
 
 /// The day, `YYYY-MM-DD`, in UTC.
-fn today() -> String {
+pub(super) fn today() -> String {
     let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |past| past.as_secs());
     // Howard Hinnant's algorithm from days since 1970 to a date, for days after that.
     let days = seconds / 86_400 + 719_468;

@@ -16,6 +16,7 @@ mod history;
 mod init;
 mod lint;
 mod list;
+mod lsp;
 mod man;
 mod new;
 mod place;
@@ -85,6 +86,7 @@ enum Command {
     History(history::History),
     Diff(diff::Diff),
     Report(Box<report::Report>),
+    Lsp(lsp::Lsp),
     Explain(explain::Explain),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -160,6 +162,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::History(command) => command.run(directory, &mut terminal),
         Command::Diff(command) => command.run(directory, &mut terminal),
         Command::Report(command) => command.run(directory, &mut terminal),
+        Command::Lsp(command) => command.run(directory),
         Command::Explain(command) => command.run(directory, &mut terminal),
         Command::Schema(command) => command.run(&mut terminal),
         Command::Completions(command) => command.run(&mut terminal),

@@ -80,11 +80,13 @@ pub struct Gathered {
     pub(super) origins: Origins,
     pub(super) overlays: Vec<Overlay>,
     pub(super) made: Vec<Objects>,
-    kustomizations: Vec<KustomizationFile>,
+    pub(super) kustomizations: Vec<KustomizationFile>,
     pub(super) argo: Found,
     notes: Vec<Diagnostic>,
     unused: Vec<Unused>,
     pub(super) facts: Facts,
+    /// The folders that were to be built, whether they do or not.
+    pub(super) planned: Vec<String>,
     /// For each overlay whether it is what was to be looked at.
     pub(super) wanted: Vec<bool>,
     /// The directories and files of the tree that each overlay is made of.
@@ -244,6 +246,7 @@ impl Gathered {
         let patterns = self.patterns();
         for (at, (deployment, built)) in plan.iter().zip(built).enumerate() {
             let path = place.shown(&deployment.root).to_owned();
+            self.planned.push(path.clone());
             match built {
                 Ok(objects) => {
                     let (service, environment) = layout::owner(&path, &patterns);
@@ -318,29 +321,8 @@ impl Gathered {
         }
     }
 
-    /// The directories and files that a root is made of.
-    fn parts_of(&self, place: &Place<'_>, root: &str) -> BTreeSet<Arc<str>> {
-        let by_directory = |directory: &str| {
-            let at = self.kustomizations.binary_search_by(|file| file.directory.as_str().cmp(directory));
-            at.ok().map(|at| &self.kustomizations[at])
-        };
-        let mut parts: BTreeSet<Arc<str>> = BTreeSet::new();
-        let mut open: Vec<Arc<str>> = vec![root.into()];
-        while let Some(directory) = open.pop() {
-            if !parts.insert(place.shown(&directory).into()) {
-                continue;
-            }
-            if let Some(file) = by_directory(&directory) {
-                parts.insert(place.shown(&join(&directory, file.name)).into());
-                parts.extend(file.files.iter().map(|path| place.shown(path).into()));
-                open.extend(file.directories.iter().cloned());
-            }
-        }
-        parts
-    }
-
     /// Manifests beside kustomizations that nothing names.
-    fn find_unused(&mut self, place: &Place<'_>) {
+    pub(super) fn find_unused(&mut self, place: &Place<'_>) {
         let used: BTreeSet<&Arc<str>> = self.kustomizations.iter().flat_map(|file| &file.files).collect();
         let mut unused = Vec::new();
         for file in &self.kustomizations {

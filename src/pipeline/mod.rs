@@ -9,6 +9,7 @@ pub mod gather;
 mod hindrances;
 pub mod land;
 pub mod lint;
+pub mod live;
 pub mod past;
 mod plan;
 mod proof;
@@ -20,6 +21,7 @@ mod settings;
 mod shown;
 mod touched;
 pub mod trial;
+pub mod uses;
 pub mod waves;
 
 use std::path::Path;

@@ -18,7 +18,7 @@ pub(super) struct Graph {
     names: BTreeMap<String, Arc<Names>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Names {
     paths: BTreeSet<String>,
     is_component: bool,

@@ -27,6 +27,7 @@ mod lint_hostile;
 mod lint_policies;
 mod lint_since;
 mod lint_suppress;
+mod lsp;
 mod overrides;
 mod pipelines;
 mod policies;

@@ -45,9 +45,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "source",
         ],
     ),
+    ("lsp", &["policy", "kustomize", "pipeline", "render", "catalog", "kube", "tree", "yaml", "diag", "source"]),
     (
         "cli",
         &[
+            "lsp",
             "release",
             "view",
             "compare",
@@ -79,6 +81,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("annotate_snippets", &["report/human.rs"]),
     ("quick_junit", &["report/junit.rs"]),
     ("cel", &["policy/expressions.rs"]),
+    ("lsp_server", &["lsp/"]),
+    ("lsp_types", &["lsp/"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/completions.rs", "cli/complete.rs", "cli/mod.rs"]),
     ("clap_mangen", &["cli/man.rs"]),
