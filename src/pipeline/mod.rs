@@ -17,8 +17,10 @@ pub mod release;
 pub mod report;
 mod request;
 mod settings;
+mod shown;
 mod touched;
 pub mod trial;
+pub mod waves;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -9,6 +9,7 @@ mod lines;
 mod markdown;
 mod page;
 pub mod report;
+pub mod waves;
 
 pub use changes::Changes;
 

@@ -42,3 +42,4 @@ mod scaffold;
 mod support;
 mod tidy;
 mod waves;
+mod waves_view;

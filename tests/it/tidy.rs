@@ -27,9 +27,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "pipeline",
         &[
+            "view",
             "release",
             "compare",
-            "view",
             "policy",
             "argo",
             "kustomize",
