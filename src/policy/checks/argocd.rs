@@ -376,8 +376,9 @@ fn generate_paths<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
             ways.any(|way| listed.iter().any(|pattern| pattern.is_empty() || fits(pattern, way)))
         };
         let read = subject.files.iter().filter(|(_, reach)| reach.contains(&overlay)).map(|(path, _)| path.as_str());
-        let left: BTreeSet<&str> = read.filter(|path| *path != "." && !is_listed(path)).collect();
-        // A folder says more than each of its files.
+        // A folder is read by its files.
+        let is_folder = |path: &str| subject.kustomizations.iter().any(|file| file.directory == path);
+        let left: BTreeSet<&str> = read.filter(|path| !is_listed(path) && !is_folder(path)).collect();
         let Some(first) = left.first() else { continue };
         let message = format!(
             "`manifest-generate-paths` of Application `{}` leaves out `{first}`, which its build reads: Argo CD does not notice a change there",
