@@ -16,7 +16,7 @@ use crate::pipeline::{drift, gather};
 use crate::tree::Tree;
 use crate::view;
 
-/// Show what a change does to the cluster: objects, fields, and the line that caused each
+/// Show what a change does to the cluster, and the line that did it
 ///
 /// Both sides are read from Git's objects, without checkout; what the change can reach is built before and after it, with what
 /// Applications put over it. Secrets are not shown. New and fixed findings are those in what the change reaches; `lint` has all.

@@ -77,7 +77,7 @@ pub struct Gathered {
     pub(super) settings: Settings,
     /// Whether the whole repository is the target.
     pub(super) is_repository: bool,
-    origins: Origins,
+    pub(super) origins: Origins,
     pub(super) overlays: Vec<Overlay>,
     pub(super) made: Vec<Objects>,
     kustomizations: Vec<KustomizationFile>,
@@ -366,16 +366,6 @@ impl Gathered {
             let kustomization = place.shown(&kustomization).to_owned();
             self.unused.push(Unused { path: shown, origin: Origin::at(file, 0), kustomization });
         }
-    }
-
-    /// The changes that builds made to values.
-    pub(super) fn origins(&self) -> &Origins {
-        &self.origins
-    }
-
-    /// Whether nothing was built or read.
-    pub fn is_empty(&self) -> bool {
-        self.overlays.is_empty()
     }
 
     /// Whether anything was built, rather than read.

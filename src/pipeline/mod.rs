@@ -16,6 +16,7 @@ mod refused;
 pub mod release;
 mod request;
 mod settings;
+mod shown;
 mod touched;
 pub mod trial;
 pub mod waves;
