@@ -29,7 +29,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "view",
             "release",
-            "view",
             "compare",
             "policy",
             "argo",
