@@ -9,7 +9,7 @@ use crate::view::waves::{Application, Waves, compact, words};
 const COLUMNS: usize = 4;
 
 /// Letters of a label on an arrow before it breaks.
-const LABEL: usize = 34;
+const LABEL: usize = 28;
 
 pub(super) fn render(waves: &Waves) -> String {
     let forest = Forest::of(waves);
@@ -53,14 +53,18 @@ impl Chart<'_> {
 
     /// Applications without an order among them: small where they are many.
     fn beside(&mut self, children: &[usize]) {
-        let mut small = Vec::new();
+        let (mut small, mut whole) = (Vec::new(), Vec::new());
         for at in children {
             if self.forest.is_small(*at, children.len()) {
                 self.small(*at);
                 small.push(*at);
             } else {
                 self.whole(*at);
+                whole.push(*at);
             }
+        }
+        for (above, below) in whole.iter().zip(whole.iter().skip(1)) {
+            self.line(&format!("a{above} ~~~ a{below}"));
         }
         // A grid instead of a row: links that nobody sees put what they lead to below.
         for (above, below) in small.iter().zip(small.iter().skip(COLUMNS)) {
