@@ -101,7 +101,7 @@ mod tests {
         let good = r#"{"jsonrpc":"2.0","method":"m"}"#;
         let framed = |body: &str| format!("content-length: {}\r\nX: y\r\n\r\n{body}", body.len());
         assert_eq!(
-            all(format!("{}{}{}", framed("{"), framed(good), framed("[1]")).as_bytes()),
+            all(format!("{}{}{}", framed("{"), framed(good), framed("7")).as_bytes()),
             ["nonsense", "m", "nonsense"]
         );
         assert_eq!(all(b"garbage\r\n\r\n"), ["what came is no header of a message"]);

@@ -4,11 +4,33 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::catalog::{PLATFORM_FILE, SERVICES_FOLDER};
-use crate::pipeline::gather::Gathered;
+use crate::pipeline::gather::{Gathered, Place};
 use crate::policy::POLICIES_FOLDER;
 use crate::source::Origin;
+use crate::tree::join;
 
 impl Gathered {
+    /// The directories and files that a root is made of.
+    pub(super) fn parts_of(&self, place: &Place<'_>, root: &str) -> BTreeSet<Arc<str>> {
+        let by_directory = |directory: &str| {
+            let at = self.kustomizations.binary_search_by(|file| file.directory.as_str().cmp(directory));
+            at.ok().map(|at| &self.kustomizations[at])
+        };
+        let mut parts: BTreeSet<Arc<str>> = BTreeSet::new();
+        let mut open: Vec<Arc<str>> = vec![root.into()];
+        while let Some(directory) = open.pop() {
+            if !parts.insert(place.shown(&directory).into()) {
+                continue;
+            }
+            if let Some(file) = by_directory(&directory) {
+                parts.insert(place.shown(&join(&directory, file.name)).into());
+                parts.extend(file.files.iter().map(|path| place.shown(path).into()));
+                open.extend(file.directories.iter().cloned());
+            }
+        }
+        parts
+    }
+
     /// For each overlay whether its findings are wanted: it is in the target, and the changed paths can affect it.
     pub(super) fn wanted_overlays(&self, changed: Option<&BTreeSet<String>>) -> Vec<bool> {
         let Some(changed) = changed else { return self.wanted.clone() };

@@ -80,7 +80,7 @@ pub struct Gathered {
     origins: Origins,
     pub(super) overlays: Vec<Overlay>,
     pub(super) made: Vec<Objects>,
-    kustomizations: Vec<KustomizationFile>,
+    pub(super) kustomizations: Vec<KustomizationFile>,
     pub(super) argo: Found,
     notes: Vec<Diagnostic>,
     unused: Vec<Unused>,
@@ -333,27 +333,6 @@ impl Gathered {
             let id = self.sources.add(&*file, text);
             self.facts.unreached.push((folder, Origin::at(id, 0)));
         }
-    }
-
-    /// The directories and files that a root is made of.
-    fn parts_of(&self, place: &Place<'_>, root: &str) -> BTreeSet<Arc<str>> {
-        let by_directory = |directory: &str| {
-            let at = self.kustomizations.binary_search_by(|file| file.directory.as_str().cmp(directory));
-            at.ok().map(|at| &self.kustomizations[at])
-        };
-        let mut parts: BTreeSet<Arc<str>> = BTreeSet::new();
-        let mut open: Vec<Arc<str>> = vec![root.into()];
-        while let Some(directory) = open.pop() {
-            if !parts.insert(place.shown(&directory).into()) {
-                continue;
-            }
-            if let Some(file) = by_directory(&directory) {
-                parts.insert(place.shown(&join(&directory, file.name)).into());
-                parts.extend(file.files.iter().map(|path| place.shown(path).into()));
-                open.extend(file.directories.iter().cloned());
-            }
-        }
-        parts
     }
 
     /// Manifests beside kustomizations that nothing names.
