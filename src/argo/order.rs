@@ -125,7 +125,8 @@ const KINDS: &[&str] = &[
     "APIService",
 ];
 
-fn rank(kind: &str) -> usize {
+/// The place of a kind within a wave.
+pub(super) fn rank(kind: &str) -> usize {
     KINDS.iter().position(|known| *known == kind).unwrap_or(KINDS.len())
 }
 
@@ -236,13 +237,13 @@ fn before_first_user(
 }
 
 /// What the engine reads of an object.
-struct Meta<'a> {
+pub(super) struct Meta<'a> {
     object: &'a Datum,
     annotations: HashMap<&'a str, &'a str>,
 }
 
 impl<'a> Meta<'a> {
-    fn of(object: &'a Datum) -> Self {
+    pub(super) fn of(object: &'a Datum) -> Self {
         let pairs = object.at(["metadata", "annotations"]).map_or(&[][..], Datum::pairs);
         // One value that is no string makes all annotations unreadable.
         let are_texts =
@@ -251,12 +252,14 @@ impl<'a> Meta<'a> {
         Self { object, annotations: pairs.iter().map(|(key, value)| (key.text(), value.text())).collect() }
     }
 
-    fn list(&self, annotation: &str) -> Vec<&'a str> {
+    /// The parts of an annotation that is a list.
+    pub(super) fn list(&self, annotation: &str) -> Vec<&'a str> {
         let text = self.annotations.get(annotation).copied().unwrap_or_default();
         text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect()
     }
 
-    fn has_option(&self, option: &str) -> bool {
+    /// Whether a sync option is set on it.
+    pub(super) fn has_option(&self, option: &str) -> bool {
         self.list(SYNC_OPTIONS).contains(&option)
     }
 
@@ -285,11 +288,13 @@ impl<'a> Meta<'a> {
         helm.collect()
     }
 
-    fn is_skipped(&self) -> bool {
+    /// Whether it is never applied.
+    pub(super) fn is_skipped(&self) -> bool {
         self.hook_types().iter().all(Option::is_none) && self.hook_types().len() == 1
     }
 
-    fn is_hook(&self) -> bool {
+    /// Whether it is a hook.
+    pub(super) fn is_hook(&self) -> bool {
         if self.annotations.contains_key(HOOK) {
             return !self.is_skipped();
         }
@@ -315,7 +320,7 @@ impl<'a> Meta<'a> {
         number(WAVE).or_else(|| number(HELM_WEIGHT)).unwrap_or(0)
     }
 
-    fn task(&self, phase: Phase, action: Action, object: usize, namespace: &str) -> Task {
+    pub(super) fn task(&self, phase: Phase, action: Action, object: usize, namespace: &str) -> Task {
         let meta = |field: &str| self.object.get("metadata").map_or("", |meta| meta.text_of(field));
         let (group, version) = group_version(self.object.text_of("apiVersion"));
         let or = |text: &'a str, other: &str| if text.is_empty() { other.to_owned() } else { text.to_owned() };

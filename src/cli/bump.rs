@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::Args;
 
 use crate::cli::Exit;
+use crate::cli::complete::services;
 use crate::cli::release::{EXIT_CODES, Ground, Landing, Proposed, Where, told};
 use crate::cli::terminal::{Failure, Terminal};
 use crate::pipeline::release;
@@ -22,7 +23,7 @@ use crate::source::SourceMap;
 #[command(after_help = EXIT_CODES)]
 pub(super) struct Bump {
     /// SERVICE TAG, or SERVICE=TAG for several; a tag is v1.2.3, v1.2.3@sha256:… or sha256:…
-    #[arg(value_name = "SERVICE TAG | SERVICE=TAG", required = true)]
+    #[arg(value_name = "SERVICE TAG | SERVICE=TAG", required = true, add = services())]
     words: Vec<String>,
     #[command(flatten)]
     at: Where,

@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::complete::{environments, services};
 use crate::cli::place::{Place, below};
 use crate::cli::terminal::{Failure, Terminal};
 use crate::cli::{Exit, build, gate, policies};
 use crate::git;
 use crate::kustomize::{Options, Release};
-use crate::pipeline::diff::{self, Sides};
+use crate::pipeline::diff::{self, Sides, Terrain};
 use crate::pipeline::{drift, gather};
 use crate::tree::Tree;
 use crate::view;
 
-/// Show what a change does to the cluster: objects, fields, and the line that caused each
+/// Show what a change does to the cluster, and the line that did it
 ///
 /// Both sides are read from Git's objects, without checkout; what the change can reach is built before and after it, with what
 /// Applications put over it. Secrets are not shown. New and fixed findings are those in what the change reaches; `lint` has all.
@@ -35,10 +36,10 @@ pub(super) struct Diff {
     #[arg(hide = true)]
     more: Vec<String>,
     /// Only these environments
-    #[arg(long = "env", value_name = "ENV")]
+    #[arg(long = "env", value_name = "ENV", add = environments())]
     environments: Vec<String>,
     /// Only these services
-    #[arg(long = "service", value_name = "SERVICE")]
+    #[arg(long = "service", value_name = "SERVICE", add = services())]
     services: Vec<String>,
     /// Compare two environments with each other: `--between dev production order-service`
     #[arg(long, num_args = 2, value_names = ["ENV", "ENV"], conflicts_with_all = ["environments", "live", "kustomize_version"])]
@@ -93,22 +94,27 @@ impl Diff {
 
     /// What a change does.
     fn change(&self, directory: &Path) -> Result<(diff::Diff, view::Changes), Failure> {
-        let changes = gate::changes(directory, self.base.as_deref(), self.head.as_deref())?;
         let after = place(directory, self.head.as_deref())?;
+        let home_after = after.home();
+        let (changes, terrain) = rayon::join(
+            || gate::changes(directory, self.base.as_deref(), self.head.as_deref()),
+            || Terrain::of(&home_after),
+        );
+        let changes = changes?;
         // The repository may have begun elsewhere: the same folder counts on both sides.
         let folder = below(&after.repository, &after.git_top().unwrap_or_default()).unwrap_or_default().to_owned();
         let before = place(directory, Some(&changes.base))?.rooted(folder.clone());
         let paths: BTreeSet<String> =
             changes.paths.iter().filter_map(|path| below(path, &folder).map(str::to_owned)).collect();
         let origin = git::facts(directory).and_then(|facts| facts.origin);
-        let (home_before, home_after) = (before.home(), after.home());
+        let home_before = before.home();
         let options = |place: &Place| -> Result<Options, Failure> {
             Ok(Options { release: build::release(place, None)?, ..Options::default() })
         };
         let from = gathered(&before, &home_before, options(&before)?, origin.as_deref());
         let to = gathered(&after, &home_after, options(&after)?, origin.as_deref());
         let (book, _) = policies::book(&home_after)?;
-        let sides = Sides { before: &from, after: &to, changed: Some(&paths) };
+        let sides = Sides { before: &from, after: &to, changed: Some((&paths, &terrain)) };
         let found = diff::diff(&sides, &book, &today());
         before.is_whole()?;
         after.is_whole()?;

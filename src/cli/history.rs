@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::cli::complete::{environments, services};
 use crate::cli::release::{EXIT_CODES, Where, ground_at, told};
 use crate::cli::terminal::{Failure, Terminal, columns};
 use crate::cli::{Exit, Format};
@@ -23,10 +24,10 @@ use crate::tree::join;
 #[command(after_help = EXIT_CODES)]
 pub(super) struct History {
     /// The service; with --path the image
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = services())]
     service: String,
     /// One environment; default: all
-    #[arg(long, value_name = "ENV", conflicts_with = "path")]
+    #[arg(long, value_name = "ENV", conflicts_with = "path", add = environments())]
     env: Option<String>,
     /// A folder with a kustomization
     #[arg(long, value_name = "OVERLAY")]

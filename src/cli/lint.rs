@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use crate::cli::build::{Version, release};
+use crate::cli::complete;
 use crate::cli::gate::{self, Trusted};
 use crate::cli::helm::{self, Program};
 use crate::cli::place::{self, Place};
@@ -44,13 +45,13 @@ pub(super) struct Lint {
     #[arg(long, value_name = "SEVERITY", default_value = "error")]
     fail_on: Level,
     /// Only these policies, whether they are on or not: ids, aliases or categories, separated by commas
-    #[arg(long, value_name = "POLICY", value_delimiter = ',')]
+    #[arg(long, value_name = "POLICY", value_delimiter = ',', add = complete::policies())]
     only: Vec<String>,
     /// These policies too
-    #[arg(long, value_name = "POLICY", value_delimiter = ',')]
+    #[arg(long, value_name = "POLICY", value_delimiter = ',', add = complete::policies())]
     enable: Vec<String>,
     /// Not these policies
-    #[arg(long, value_name = "POLICY", value_delimiter = ',')]
+    #[arg(long, value_name = "POLICY", value_delimiter = ',', add = complete::policies())]
     disable: Vec<String>,
     /// Another severity for a policy
     #[arg(long, value_name = "POLICY=SEVERITY", value_parser = severity)]

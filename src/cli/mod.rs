@@ -6,6 +6,7 @@ mod build;
 mod build_all;
 mod bump;
 mod compat;
+mod complete;
 mod completions;
 mod diff;
 mod explain;
@@ -24,6 +25,7 @@ mod policy;
 mod promote;
 mod release;
 mod render;
+mod report;
 mod rollback;
 mod schema;
 mod terminal;
@@ -33,7 +35,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::CompleteEnv;
 
 use crate::catalog::PLATFORM_FILE;
 use crate::git;
@@ -82,6 +85,7 @@ enum Command {
     Rollback(Box<rollback::RollbackCommand>),
     History(history::History),
     Diff(diff::Diff),
+    Report(Box<report::Report>),
     Lsp(lsp::Lsp),
     Explain(explain::Explain),
     Schema(schema::Schema),
@@ -127,6 +131,11 @@ impl From<Exit> for ExitCode {
 
 /// Runs the command that the arguments name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // A shell that asks what to offer says so by a variable.
+    if CompleteEnv::with_factory(Cli::command).try_complete(arguments.clone(), None).unwrap_or(true) {
+        return Exit::Fine.into();
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -152,6 +161,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Rollback(command) => command.run(directory, &mut terminal),
         Command::History(command) => command.run(directory, &mut terminal),
         Command::Diff(command) => command.run(directory, &mut terminal),
+        Command::Report(command) => command.run(directory, &mut terminal),
         Command::Lsp(command) => command.run(directory),
         Command::Explain(command) => command.run(directory, &mut terminal),
         Command::Schema(command) => command.run(&mut terminal),

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::cli::Exit;
 use crate::cli::bump::{Guards, message};
+use crate::cli::complete::{environments, services};
 use crate::cli::release::{EXIT_CODES, Ground, Landing, Proposed, told};
 use crate::cli::terminal::{Failure, Terminal};
 use crate::pipeline::release;
@@ -19,13 +20,13 @@ use crate::source::SourceMap;
 #[command(after_help = EXIT_CODES)]
 pub(super) struct Promote {
     /// The services
-    #[arg(value_name = "SERVICE", required = true)]
+    #[arg(value_name = "SERVICE", required = true, add = services())]
     services: Vec<String>,
     /// The environment whose versions are taken
-    #[arg(long, value_name = "ENV")]
+    #[arg(long, value_name = "ENV", add = environments())]
     from: String,
     /// The environment that gets them
-    #[arg(long, value_name = "ENV")]
+    #[arg(long, value_name = "ENV", add = environments())]
     to: String,
     /// The image that is meant, by its name in `images`, where the service has several
     #[arg(long = "image", value_name = "NAME")]

@@ -22,7 +22,7 @@ use crate::tree::Change;
 #[command(after_help = EXIT_CODES)]
 pub(super) struct Render {
     /// Render only these services and what all share; default: everything
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = crate::cli::complete::services())]
     services: Vec<String>,
     /// Write nothing; exit with 1 and show a diff if the tree is not as it would be rendered
     #[arg(long)]

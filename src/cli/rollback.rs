@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::Args;
 
 use crate::cli::Exit;
+use crate::cli::complete::services;
 use crate::cli::release::{EXIT_CODES, Ground, Landing, Proposed, Where, told};
 use crate::cli::terminal::{Failure, Terminal};
 use crate::pipeline::release;
@@ -20,7 +21,7 @@ use crate::source::SourceMap;
 #[command(name = "rollback", after_help = EXIT_CODES)]
 pub(super) struct RollbackCommand {
     /// The service; with --path the image
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = services())]
     service: String,
     /// How many releases to take back
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1, conflicts_with = "to", value_parser = at_least_one)]

@@ -1,28 +1,30 @@
 //! `gitopsctl waves`.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-use serde_json::{Value, json};
+use clap::{Args, ValueEnum};
 
-use crate::argo::{self, Action, Sync, Task};
+use crate::argo::{self, HealthChecks};
 use crate::cli::build::{release, worth_telling};
 use crate::cli::helm::{Flags, Program};
 use crate::cli::place::Place;
 use crate::cli::terminal::{Failure, Terminal};
-use crate::cli::{EXIT_CODES, Exit, Format};
+use crate::cli::{EXIT_CODES, Exit};
 use crate::diag::Diagnostics;
 use crate::git;
 use crate::kustomize::Options;
 use crate::pipeline::gather::{self, Target};
+use crate::pipeline::waves::{self, Part, Question};
 use crate::source::SourceMap;
-use crate::yaml::data::Datum;
+use crate::view;
 
 /// Show the order in which Argo CD applies and prunes
 ///
 /// The exact order of Argo CD's sync engine: phase, wave, kind, name; Namespaces and CRDs before their first user; what is
-/// pruned in reverse. A target is a directory with a kustomization, a directory above several, a file or a directory of
+/// pruned in reverse; and what each wave waits for: the health of the kinds that Argo CD has a check for, the end of hooks,
+/// else 2 s. The formats mermaid, dot and svg are diagrams of it. A target is a directory with a kustomization, a directory above several, a file or a directory of
 /// plain manifests, or - for standard input.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
@@ -36,7 +38,7 @@ pub(super) struct Waves {
     /// What is in the cluster: what of it is no longer in the target is pruned
     #[arg(long, value_name = "TARGET")]
     live: Option<PathBuf>,
-    /// The target as it is in this commit is what is in the cluster
+    /// The target as it is in this commit is what is in the cluster: shows the sync of what changed since, pruning included
     #[arg(long, value_name = "REV", conflicts_with = "live")]
     live_rev: Option<String>,
     /// Whether the Application has the sync option PruneLast=true
@@ -45,35 +47,61 @@ pub(super) struct Waves {
     /// Read this commit, branch or tag from the object store instead of the files on disk
     #[arg(long, value_name = "REV")]
     rev: Option<String>,
+    /// Only these environments
+    #[arg(long = "env", value_name = "ENV")]
+    environments: Vec<String>,
+    /// With --live-rev: show what does not change too
+    #[arg(long, requires = "live_rev")]
+    all: bool,
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: Format,
+    /// Write to this file
+    #[arg(short = 'o', long, value_name = "FILE")]
+    output: Option<PathBuf>,
     #[command(flatten)]
     helm: Flags,
 }
 
-/// Objects that are synced together.
-struct Unit {
-    /// The Application, where one is known.
-    name: Option<String>,
-    /// Its destination's namespace.
-    namespace: Option<String>,
-    environment: Option<String>,
-    /// Whether the Application prunes last.
-    prunes_last: bool,
-    /// The overlay; `None` for plain manifests.
-    path: Option<String>,
-    objects: Vec<Datum>,
+/// How to print an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Human,
+    /// One object, for tools
+    Json,
+    /// A flowchart for Mermaid, which forges draw
+    Mermaid,
+    /// A graph for Graphviz
+    Dot,
+    /// A picture that stands alone
+    Svg,
 }
 
-impl Unit {
-    fn plain(objects: Vec<Datum>) -> Self {
-        Self { name: None, namespace: None, environment: None, prunes_last: false, path: None, objects }
+impl From<Format> for view::waves::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Human => Self::Human,
+            Format::Json => Self::Json,
+            Format::Mermaid => Self::Mermaid,
+            Format::Dot => Self::Dot,
+            Format::Svg => Self::Svg,
+        }
     }
+}
 
-    /// Whether two are the same part of a repository.
-    fn is_same(&self, other: &Self) -> bool {
-        (&self.name, &self.path) == (&other.name, &other.path)
+/// What a target holds.
+#[derive(Debug, Default)]
+struct Found {
+    parts: Vec<Part>,
+    /// The names of all Applications of the repository.
+    applications: Vec<String>,
+    checks: HealthChecks,
+}
+
+impl Found {
+    fn plain(part: Part) -> Self {
+        Self { parts: vec![part], ..Self::default() }
     }
 }
 
@@ -85,68 +113,85 @@ impl Waves {
             let message = "`-` is read once, and from no revision";
             return Err(Failure::told(Exit::Usage, message).with_help("name a file"));
         }
-        let units = self.units(directory, &self.target, self.rev.as_deref(), terminal)?;
+        let found = self.found(directory, &self.target, self.rev.as_deref(), terminal)?;
         let live = match (&self.live, &self.live_rev) {
-            (Some(live), _) => self.units(directory, live, None, terminal)?,
-            (None, Some(rev)) => self.units(directory, &self.target, Some(rev), terminal)?,
-            (None, None) => Some(Vec::new()),
+            (Some(live), _) => self.found(directory, live, None, terminal)?,
+            (None, Some(rev)) => self.found(directory, &self.target, Some(rev), terminal)?,
+            (None, None) => Some(Found::default()),
         };
-        let (Some(units), Some(live)) = (units, live) else { return Ok(Exit::Input) };
+        let (Some(found), Some(live)) = (found, live) else { return Ok(Exit::Input) };
+        let question = Question {
+            parts: &found.parts,
+            live: &live.parts,
+            is_past: self.live_rev.is_some(),
+            applications: &found.applications,
+            namespace: &self.namespace,
+            prune_last: self.prune_last,
+            checks: &found.checks,
+        };
         // Of several overlays each has its own live objects: those of the same path.
-        let is_pair = units.len() == 1 && live.len() == 1;
-        if !is_pair && units.iter().chain(&live).any(|unit| unit.path.is_none()) && !live.is_empty() {
+        let mut parts = question.parts.iter().chain(question.live);
+        if !question.is_pair() && !question.live.is_empty() && parts.any(|part| part.path.is_none()) {
             let message = "several overlays cannot be held against plain manifests";
             return Err(Failure::told(Exit::Usage, message).with_help("name one overlay"));
         }
-        for path in live.iter().filter(|live| !is_pair && !units.iter().any(|unit| unit.is_same(live))) {
-            let path = path.path.as_deref().unwrap_or_default();
+        for path in question.strays() {
             terminal.say(&format!("`{path}` is only in what is live: whether it is pruned, its Application decides"));
         }
-        let live_of = |unit: &Unit| -> Vec<&Datum> {
-            let partners = live.iter().filter(|live| is_pair || live.is_same(unit));
-            partners.flat_map(|live| &live.objects).collect()
-        };
-        let mut applications = Vec::new();
-        for unit in &units {
-            let objects: Vec<&Datum> = unit.objects.iter().collect();
-            let live = live_of(unit);
-            let namespace = unit.namespace.as_deref().unwrap_or(&self.namespace);
-            let prune_last = self.prune_last || unit.prunes_last;
-            let sync = Sync { objects: &objects, live: &live, namespace, prune_last };
-            applications.push((unit, argo::tasks(&sync)));
-        }
-        match self.format {
-            Format::Human => {
-                let parts: Vec<_> = applications.iter().map(|(unit, tasks)| human(unit, tasks)).collect();
-                terminal.print(&parts.join("\n"))?;
-            }
-            Format::Json => {
-                let applications: Vec<_> =
-                    applications.iter().map(|(unit, tasks)| application(unit, tasks, &self.namespace)).collect();
-                terminal.print(&format!("{:#}\n", json!({"version": 1, "applications": applications})))?;
-            }
+        let mut shown = waves::waves(&question);
+        self.select(&mut shown)?;
+        shown.base = self.live_rev.clone().filter(|_| !self.all);
+        let text = view::waves::render(self.format.into(), &shown);
+        match &self.output {
+            None => terminal.print(&text)?,
+            Some(path) => std::fs::write(directory.join(path), text).map_err(|error| {
+                Failure::told(Exit::Environment, format!("`{}` cannot be written: {error}", path.display()))
+            })?,
         }
         Ok(Exit::Fine)
     }
 
+    /// Leaves the environments that are asked for, and says what is shown.
+    fn select(&self, shown: &mut view::waves::Waves) -> Result<(), Failure> {
+        let environments: BTreeSet<String> =
+            shown.applications.iter().filter_map(|application| application.environment.clone()).collect();
+        if let Some(unknown) = self.environments.iter().find(|wanted| !environments.contains(*wanted)) {
+            let message = format!("nothing is deployed to `{}`", unknown.escape_debug());
+            let known = environments.into_iter().collect::<Vec<_>>().join(", ");
+            return Err(Failure::told(Exit::Usage, message).with_help(format!("there are: {known}")));
+        }
+        if !self.environments.is_empty() {
+            shown.retain(|application| {
+                application.environment.as_ref().is_some_and(|own| self.environments.contains(own))
+            });
+        }
+        shown.title = match (shown.applications.as_slice(), self.environments.as_slice()) {
+            ([one], _) => one.title().to_owned(),
+            (_, []) if self.target == Path::new(".") => "all that is deployed".to_owned(),
+            (_, []) => self.target.to_string_lossy().into_owned(),
+            (_, environments) => environments.join(", "),
+        };
+        Ok(())
+    }
+
     /// What a target holds; `None` where something of it cannot be read or built, which is reported.
-    fn units(
+    fn found(
         &self,
         directory: &Path,
         target: &Path,
         rev: Option<&str>,
         terminal: &mut Terminal,
-    ) -> Result<Option<Vec<Unit>>, Failure> {
+    ) -> Result<Option<Found>, Failure> {
         if target == Path::new("-") {
             let mut text = String::new();
             std::io::stdin()
                 .read_to_string(&mut text)
                 .map_err(|error| Failure::told(Exit::Input, format!("standard input cannot be read: {error}")))?;
-            return Ok(plain(vec![("-".to_owned(), text)], terminal).map(|unit| vec![unit]));
+            return Ok(plain(vec![("-".to_owned(), text)], terminal).map(Found::plain));
         }
         let place = Place::of(directory, target, rev)?;
         if place.is_file() {
-            return Ok(plain(read(&place, vec![place.directory.clone()])?, terminal).map(|unit| vec![unit]));
+            return Ok(plain(read(&place, vec![place.directory.clone()])?, terminal).map(Found::plain));
         }
         let place = place.at_top(None);
         let home = place.home();
@@ -165,27 +210,15 @@ impl Waves {
         let gathered = gather::gather(&from, &wanted, SourceMap::default(), program.helm(), &|_| ());
         place.is_whole()?;
         let is_bad = terminal.report(&worth_telling(&gathered.diagnostics), &gathered.sources);
-        let units: Vec<Unit> = gathered
-            .syncs()
-            .into_iter()
-            .filter(|unit| !unit.objects.is_empty())
-            .map(|unit| Unit {
-                name: unit.application.map(|application| application.name.text.to_string()),
-                namespace: unit
-                    .application
-                    .and_then(|application| application.destination.namespace.as_ref())
-                    .map(|namespace| namespace.text.to_string()),
-                environment: unit.environment.map(str::to_owned),
-                prunes_last: unit.application.is_some_and(|application| application.has_option("PruneLast=true")),
-                path: gathered.is_built().then(|| unit.path.to_owned()),
-                objects: unit.objects.into_iter().cloned().collect(),
-            })
-            .collect();
-        if units.is_empty() && !is_bad {
+        let syncs = gathered.syncs();
+        let syncs = syncs.iter().filter(|unit| !unit.objects.is_empty());
+        let parts: Vec<Part> = syncs.map(|unit| Part::of(unit, gathered.is_built())).collect();
+        if parts.is_empty() && !is_bad {
             let message = format!("no kustomization and no manifest in or below `{}`", target.display());
             return Err(Failure::told(Exit::Input, message));
         }
-        Ok((!is_bad).then_some(units))
+        let (applications, checks) = (gathered.application_names(), gathered.health_checks());
+        Ok((!is_bad).then_some(Found { parts, applications, checks }))
     }
 }
 
@@ -204,7 +237,7 @@ fn read(place: &Place, files: Vec<String>) -> Result<Vec<(String, String)>, Fail
     Ok(texts)
 }
 
-fn plain(texts: Vec<(String, String)>, terminal: &mut Terminal) -> Option<Unit> {
+fn plain(texts: Vec<(String, String)>, terminal: &mut Terminal) -> Option<Part> {
     let mut sources = SourceMap::default();
     let mut diagnostics = Diagnostics::default();
     let mut objects = Vec::new();
@@ -217,45 +250,5 @@ fn plain(texts: Vec<(String, String)>, terminal: &mut Terminal) -> Option<Unit> 
     }
     let is_whole = diagnostics.iter().next().is_none();
     terminal.report(&diagnostics, &sources);
-    is_whole.then(|| Unit::plain(objects))
-}
-
-fn action(task: &Task) -> &'static str {
-    match task.action {
-        Action::Apply => "apply",
-        Action::Prune => "prune",
-    }
-}
-
-fn human(unit: &Unit, tasks: &[Task]) -> String {
-    let mut out = match (&unit.name, &unit.path) {
-        (Some(name), Some(path)) => format!("{name} ({path})\n"),
-        (Some(one), None) | (None, Some(one)) => format!("{one}\n"),
-        (None, None) => String::new(),
-    };
-    let mut before = None;
-    for task in tasks {
-        if before != Some((task.phase, task.wave)) {
-            out += &format!("{} wave {}\n", task.phase.name(), task.wave);
-            before = Some((task.phase, task.wave));
-        }
-        let prune = if task.action == Action::Prune { "prune " } else { "" };
-        let hook = if task.hook { " (hook)" } else { "" };
-        out += &format!("  {prune}{} {}{hook}\n", task.kind, task.name);
-    }
-    out
-}
-
-fn application(unit: &Unit, tasks: &[Task], namespace: &str) -> Value {
-    let task = |task: &Task| {
-        json!({
-            "phase": task.phase.name(), "wave": task.wave, "action": action(task), "hook": task.hook,
-            "group": task.group, "version": task.version, "kind": task.kind, "namespace": task.namespace, "name": task.name,
-        })
-    };
-    json!({
-        "name": unit.name, "namespace": unit.namespace.as_deref().unwrap_or(namespace),
-        "environment": unit.environment, "path": unit.path,
-        "tasks": tasks.iter().map(task).collect::<Vec<_>>(),
-    })
+    is_whole.then(|| Part::plain(objects))
 }

@@ -7,7 +7,7 @@ use crate::kube::leak::{credential, is_secret_value, names_secret, passwords, pr
 use crate::yaml::data::{Content, Datum};
 
 /// What stands for a value that is not shown.
-pub(super) const MASK: &str = "<secret>";
+pub const MASK: &str = "<secret>";
 
 /// The annotation in which `kubectl apply` keeps the whole object, secrets and all.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -82,6 +82,16 @@ fn assigned(line: &str) -> Option<(usize, usize)> {
     }
     let start = at + 1 + line[at + 1..].find(value)?;
     Some((start, start + value.len()))
+}
+
+/// A copy of an object in which what is secret is masked.
+pub fn masked_object(root: &Datum) -> Datum {
+    masked(root, Context::default(), root.text_of("kind"), true).0
+}
+
+/// A line of a file as it may be shown, wherever it stands.
+pub fn masked_line(line: &str) -> Cow<'_, str> {
+    shown(line, Context::default())
 }
 
 /// A copy in which what is secret is masked; whether anything was.

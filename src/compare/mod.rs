@@ -12,6 +12,7 @@ mod pair;
 pub use danger::Danger;
 pub use fields::{Field, Kind, Step, Value};
 pub use live::as_desired;
+pub use mask::{MASK, masked_line, masked_object};
 pub use pair::{Identity, Side, Thing};
 
 use crate::source::Origin;

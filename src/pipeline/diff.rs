@@ -1,24 +1,23 @@
 //! What a change does to the cluster: what it can reach is built before and after, and compared object by object.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use crate::catalog::PLATFORM_FILE;
 use crate::compare::{self, Difference, Identity, Side};
 use crate::diag::{Finding, Severity};
-use crate::kustomize::{Session, Setter};
+use crate::kustomize::Session;
 use crate::pipeline::baseline;
 use crate::pipeline::deployed::{self, Deployment};
 use crate::pipeline::gather::{Gathered, Place};
 use crate::pipeline::lint::{self, Rules};
 use crate::pipeline::plan::{Objects, build_all, environment_of};
-use crate::pipeline::proof::declaring_files;
+use crate::pipeline::proof::{ARGO, declaring_files, may_declare};
 use crate::pipeline::touched::Graph;
 use crate::policy::{Flags, Policybook};
-use crate::source::Origin;
-use crate::tree::join;
-use crate::view::{Changes, changes as view};
+use crate::tree::{Tree, join};
 use crate::yaml::data::Datum;
 
 /// What becomes of all that one Application, or one overlay, deploys.
@@ -77,8 +76,27 @@ pub struct Sides<'a> {
     pub before: &'a Place<'a>,
     /// After it.
     pub after: &'a Place<'a>,
-    /// The paths that changed, from the top of the repository; `None`: everything may have.
-    pub changed: Option<&'a BTreeSet<String>>,
+    /// The paths that changed, from the top of the repository, and what lies in it after the change; `None`: everything may
+    /// have changed.
+    pub changed: Option<(&'a BTreeSet<String>, &'a Terrain)>,
+}
+
+/// What lies in a repository: what kustomizations name, and what speaks of Argo CD.
+#[derive(Debug)]
+pub struct Terrain {
+    graph: Graph,
+    speaking: Texts,
+}
+
+impl Terrain {
+    /// Looks through a repository, from its top.
+    pub fn of(home: &Tree) -> Self {
+        let files = home.files("");
+        let is_rendered = home.has_file(PLATFORM_FILE);
+        let declaring: Vec<String> = files.iter().filter(|path| may_declare(path, is_rendered)).cloned().collect();
+        let (graph, speaking) = rayon::join(|| Graph::of(home, &files), || home.holding(&declaring, ARGO));
+        Self { graph, speaking }
+    }
 }
 
 /// What is to be built on one side.
@@ -90,21 +108,12 @@ struct Plan {
 
 /// Compares what is deployed before and after a change.
 pub fn diff(sides: &Sides<'_>, book: &Policybook, today: &str) -> Diff {
-    let (files_before, files_after) = rayon::join(|| sides.before.home.files(""), || sides.after.home.files(""));
-    let reached = sides.changed.map(|changed| {
-        let (before, after) =
-            rayon::join(|| Graph::of(sides.before.home, &files_before), || Graph::of(sides.after.home, &files_after));
-        let (mut touched, other) = (before.touched(changed), after.touched(changed));
-        touched.extend(other);
-        let tops = (
-            before.tops(&touched).into_iter().cloned().collect::<Vec<_>>(),
-            after.tops(&touched).into_iter().cloned().collect::<Vec<_>>(),
-        );
-        Reached { changed, touched, tops }
-    });
-    let tops = |side: usize| reached.as_ref().map(|reached| if side == 0 { &reached.tops.0 } else { &reached.tops.1 });
+    let reached = sides.changed.map(|(changed, terrain)| Reached::of(sides, changed, terrain));
+    let tops = |side: usize| {
+        reached.as_ref().map(|reached| if side == 0 { reached.tops.0.as_slice() } else { reached.tops.1.as_slice() })
+    };
     let scope = |side: usize| match reached.as_ref().zip(tops(side)) {
-        Some((reached, tops)) => Scope::Reached(reached, tops),
+        Some((reached, tops)) => Scope::Reached(reached, tops, side == 1),
         None => Scope::All,
     };
     let ((mut before, unbuilt_before), (mut after, unbuilt_after)) =
@@ -147,9 +156,33 @@ pub(super) struct Reached<'a> {
     touched: BTreeSet<String>,
     /// Those that nothing includes, before and after.
     tops: (Vec<String>, Vec<String>),
+    /// Files that speak of Argo CD, with their texts, before and after.
+    spoke: Texts,
+    speaking: &'a Texts,
 }
 
-impl Reached<'_> {
+/// Paths and texts.
+type Texts = Vec<(String, Arc<str>)>;
+
+impl<'a> Reached<'a> {
+    /// What changed paths reach. Only the state after is looked through: the one before is the same in all that did not change.
+    fn of(sides: &Sides<'_>, changed: &'a BTreeSet<String>, terrain: &'a Terrain) -> Self {
+        let before = sides.before.home;
+        let Terrain { graph, speaking } = terrain;
+        let past = graph.with(before, changed);
+        let (mut touched, other) = (past.touched(changed), graph.touched(changed));
+        touched.extend(other);
+        let owned = |tops: Vec<&String>| tops.into_iter().cloned().collect::<Vec<_>>();
+        // Where Applications say what is deployed, a folder counts that none of them names and nothing includes.
+        let has_applications = speaking.iter().any(|(_, text)| text.contains("kind: Application"));
+        let roots = |graph: &Graph| owned(if has_applications { graph.tops(&touched) } else { graph.roots(&touched) });
+        let tops = (roots(&past), roots(graph));
+        let mut spoke: Texts = speaking.iter().filter(|(path, _)| !changed.contains(path)).cloned().collect();
+        let candidates: Vec<String> = changed.iter().filter(|path| before.has_file(path)).cloned().collect();
+        spoke.extend(before.holding(&candidates, ARGO));
+        Self { changed, touched, tops, spoke, speaking }
+    }
+
     /// Whether a text of Argo CD's may deploy what is reached: it names one of the folders.
     fn is_named_in(&self, text: &str) -> bool {
         let is_word = |char: char| char.is_ascii_alphanumeric() || "-._/".contains(char);
@@ -186,8 +219,8 @@ impl Reached<'_> {
 pub(super) enum Scope<'a> {
     /// All that are deployed.
     All,
-    /// What a change reaches, and those of its folders that nothing includes.
-    Reached(&'a Reached<'a>, &'a [String]),
+    /// What a change reaches, and those of its folders that nothing includes; whether it is the state after.
+    Reached(&'a Reached<'a>, &'a [String], bool),
     /// Those of one environment, of some services; none: of all.
     Environment(&'a str, &'a [String]),
 }
@@ -196,7 +229,7 @@ pub(super) enum Scope<'a> {
 pub(super) fn built(place: &Place<'_>, scope: Scope<'_>) -> (Gathered, Vec<String>) {
     let mut gathered = Gathered::default();
     let services: Vec<String> = match scope {
-        Scope::Reached(reached, _) => {
+        Scope::Reached(reached, ..) => {
             let owner = |path: &String| crate::layout::owner(path, &[]).0;
             let services: BTreeSet<String> = reached.touched.iter().filter_map(owner).collect();
             services.into_iter().collect()
@@ -219,23 +252,31 @@ pub(super) fn built(place: &Place<'_>, scope: Scope<'_>) -> (Gathered, Vec<Strin
 }
 
 fn plan(place: &Place<'_>, session: &Session<'_>, gathered: &Gathered, scope: Scope<'_>) -> Plan {
-    let reached = if let Scope::Reached(reached, _) = scope { Some(reached) } else { None };
-    let text = |path: &String| place.home.text(path).ok().flatten();
-    let is_meant = |path: &&String| {
-        text(path).is_some_and(|text| {
-            text.contains("argoproj.io/")
-                && (reached.is_none_or(|reached| reached.changed.contains(*path) || reached.is_named_in(&text))
-                    || text.contains("kind: ApplicationSet"))
-        })
+    let reached = if let Scope::Reached(reached, ..) = scope { Some(reached) } else { None };
+    let found;
+    let speaking = match scope {
+        Scope::Reached(reached, _, true) => reached.speaking,
+        Scope::Reached(reached, ..) => &reached.spoke,
+        _ => {
+            found = place.home.holding(&declaring_files(place.home, place.home.has_file(PLATFORM_FILE)), ARGO);
+            &found
+        }
     };
-    let declaring = declaring_files(place.home, place.home.has_file(PLATFORM_FILE));
-    let files: Vec<String> = declaring.par_iter().filter(is_meant).map(|path| join(place.repository, path)).collect();
+    let is_meant = |path: &String, text: &str| {
+        reached.is_none_or(|reached| reached.changed.contains(path) || reached.is_named_in(text))
+            || text.contains("kind: ApplicationSet")
+    };
+    let files: Vec<String> = speaking
+        .par_iter()
+        .filter(|(path, text)| is_meant(path, text))
+        .map(|(path, _)| join(place.repository, path))
+        .collect();
+    let has_health = speaking.iter().any(|(_, text)| deployed::says_application_health(text));
     let (raw, unread) = deployed::documents_in(place, session, &files);
     let documents: Vec<&Datum> = raw.iter().map(|(_, document)| document).collect();
-    let has_health = deployed::knows_application_health(place, session);
     let mut deployed = deployed::deployed(place, session, gathered.catalog(), &documents, has_health);
     let mut deployments = std::mem::take(&mut deployed.deployments);
-    let Scope::Reached(reached, tops) = scope else {
+    let Scope::Reached(reached, tops, _) = scope else {
         if deployments.is_empty() {
             deployments = deployed::by_folders(place, session, place.repository);
         }
@@ -384,128 +425,5 @@ pub(super) fn unit(gathered: &Gathered, half: &Half<'_>, what: What, differences
         environment: overlay.environment.clone(),
         differences,
         was_unbuilt: false,
-    }
-}
-
-impl Diff {
-    /// What is shown of it; of a line that changed it is said that it did.
-    pub fn shown(&self, changed: Option<&BTreeSet<String>>) -> Changes {
-        Changes {
-            overlays: self.units.iter().map(|unit| self.overlay(unit, changed)).collect(),
-            new: self.new.iter().map(|one| finding(one, &self.after)).collect(),
-            fixed: self.fixed.iter().map(|one| finding(one, &self.before)).collect(),
-            compared: self.compared,
-            ..Changes::default()
-        }
-    }
-
-    fn overlay(&self, unit: &Unit, changed: Option<&BTreeSet<String>>) -> view::Overlay {
-        let mut notes = Vec::new();
-        if unit.was_unbuilt {
-            notes.push("it did not build before".to_owned());
-        }
-        if unit.what == What::Removed && !unit.applications.is_empty() {
-            notes.push("its Application is gone, or deploys something else: what it made is pruned".to_owned());
-        }
-        view::Overlay {
-            what: match unit.what {
-                What::Removed => view::What::Removed,
-                What::Added => view::What::Added,
-                What::Changed => view::What::Changed,
-                What::Unbuilt => view::What::Unbuilt,
-            },
-            path: unit.path.clone(),
-            applications: unit.applications.clone(),
-            service: unit.service.clone(),
-            environment: unit.environment.clone(),
-            objects: unit.differences.iter().map(|difference| self.object(difference, changed)).collect(),
-            notes,
-        }
-    }
-
-    fn object(&self, difference: &Difference, changed: Option<&BTreeSet<String>>) -> view::Object {
-        let thing = &difference.thing;
-        let (what, side) = match difference.what {
-            compare::What::Removed => (view::What::Removed, &self.before),
-            compare::What::Added => (view::What::Added, &self.after),
-            compare::What::Changed => (view::What::Changed, &self.after),
-        };
-        let group = if thing.group.is_empty() { String::new() } else { format!("{}/", thing.group) };
-        view::Object {
-            what,
-            api_version: format!("{group}{}", thing.version),
-            kind: thing.kind.clone(),
-            namespace: thing.namespace.clone(),
-            name: thing.name.clone(),
-            was: difference.was.clone(),
-            place: place(side, difference.origin).map(|(place, _)| place),
-            fields: difference.fields.iter().map(|one| self.field(one, changed)).collect(),
-            dangers: difference.dangers.iter().map(|danger| danger.message.clone()).collect(),
-            text: difference.text.clone(),
-        }
-    }
-
-    fn field(&self, field: &compare::Field, changed: Option<&BTreeSet<String>>) -> view::Field {
-        let (old, new) = (place(&self.before, field.old_origin), place(&self.after, field.new_origin));
-        let is_changed = |found: &Option<(view::Place, Option<&'static str>)>| {
-            let file = found.as_ref().map(|(place, _)| place.file.as_str());
-            file.is_some_and(|file| changed.is_none_or(|changed| changed.contains(file)))
-        };
-        // A value that shows again because what was set over it went has its cause in what went.
-        let is_before = new.is_none() || !is_changed(&new) && is_changed(&old);
-        let (cause, step) = if is_before { old } else { new }.unzip();
-        let value = |value: &Option<compare::Value>| {
-            value.as_ref().map(|value| view::Value {
-                text: value.text.clone(),
-                is_scalar: value.is_scalar,
-                is_masked: value.is_masked,
-            })
-        };
-        view::Field {
-            path: field.path(),
-            pointer: field.pointer(),
-            what: match field.kind {
-                compare::Kind::Added => view::What::Added,
-                compare::Kind::Removed => view::What::Removed,
-                compare::Kind::Changed => view::What::Changed,
-                compare::Kind::Reordered => view::What::Reordered,
-            },
-            old: value(&field.old),
-            new: value(&field.new),
-            cause,
-            step: step.flatten(),
-            is_before,
-            follows: field.follows,
-        }
-    }
-}
-
-/// The line to edit behind an origin, and how it reaches the object.
-fn place(side: &Gathered, origin: Origin) -> Option<(view::Place, Option<&'static str>)> {
-    let setter = side.setters(origin).into_iter().find(|setter| setter.place.is_some())?;
-    let place = setter.place?;
-    let place = view::Place { file: place.file, line: place.line, column: place.column };
-    Some((place, setter.step.map(crate::kustomize::Step::name)))
-}
-
-fn finding(finding: &Finding, side: &Gathered) -> view::Finding {
-    let place = finding.labels.first().map(|label| {
-        let position = side.sources.position(label.span.file, label.span.start);
-        let file = side.sources.file(label.span.file).path.to_string();
-        view::Place { file, line: position.line, column: position.column }
-    });
-    view::Finding {
-        id: finding.rule.id.clone(),
-        severity: finding.severity.name(),
-        message: finding.message.clone(),
-        place,
-        environments: finding.environments.clone(),
-    }
-}
-
-impl Gathered {
-    /// Those that set a value, the last one first.
-    pub fn setters(&self, origin: Origin) -> Vec<Setter> {
-        crate::kustomize::setters(origin, self.origins(), &self.sources)
     }
 }

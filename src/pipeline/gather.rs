@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap as HashMap;
 
-use crate::argo::{self, Application, Found};
+use crate::argo::{self, Found};
 use crate::catalog::Catalog;
 use crate::diag::{Diagnostic, Diagnostics, Excused};
 use crate::kube::{KUSTOMIZATIONS, is_manifest};
@@ -77,34 +77,20 @@ pub struct Gathered {
     pub(super) settings: Settings,
     /// Whether the whole repository is the target.
     pub(super) is_repository: bool,
-    origins: Origins,
+    pub(super) origins: Origins,
     pub(super) overlays: Vec<Overlay>,
     pub(super) made: Vec<Objects>,
     pub(super) kustomizations: Vec<KustomizationFile>,
     pub(super) argo: Found,
     notes: Vec<Diagnostic>,
     unused: Vec<Unused>,
-    facts: Facts,
+    pub(super) facts: Facts,
     /// The folders that were to be built, whether they do or not.
     pub(super) planned: Vec<String>,
     /// For each overlay whether it is what was to be looked at.
     pub(super) wanted: Vec<bool>,
     /// The directories and files of the tree that each overlay is made of.
     pub(super) parts: Vec<BTreeSet<Arc<str>>>,
-}
-
-/// What Argo CD syncs in one go.
-#[derive(Clone, Debug)]
-pub struct Unit<'a> {
-    index: Option<usize>,
-    /// The Application; `None` for what none is known to deploy.
-    pub application: Option<&'a Application>,
-    /// The overlay, or the first of several.
-    pub path: &'a str,
-    /// Its environment.
-    pub environment: Option<&'a str>,
-    /// What is applied.
-    pub objects: Vec<&'a Datum>,
 }
 
 /// Finds, reads and builds what a target is, and what surrounds it; `helm` renders charts, where that is allowed;
@@ -364,48 +350,9 @@ impl Gathered {
         }
     }
 
-    /// The changes that builds made to values.
-    pub(super) fn origins(&self) -> &Origins {
-        &self.origins
-    }
-
-    /// Whether nothing was built or read.
-    pub fn is_empty(&self) -> bool {
-        self.overlays.is_empty()
-    }
-
     /// Whether anything was built, rather than read.
     pub fn is_built(&self) -> bool {
         self.overlays.iter().any(|overlay| overlay.is_built)
-    }
-
-    /// What Argo CD syncs in one go, of what was to be looked at: the objects of all sources of an Application, else those
-    /// of an overlay.
-    pub fn syncs(&self) -> Vec<Unit<'_>> {
-        let mut units: Vec<Unit<'_>> = Vec::new();
-        let wanted = (0..self.overlays.len()).filter(|at| self.wanted[*at]);
-        for at in wanted {
-            let overlay = &self.overlays[at];
-            let objects: Vec<&Datum> = match &self.made[at] {
-                Objects::Built(resources) => resources.iter().map(|resource| &resource.root).collect(),
-                Objects::Read(objects) => objects.iter().collect(),
-            };
-            let applications: Vec<Option<usize>> = overlay.applications.iter().map(|at| Some(*at)).collect();
-            for application in if applications.is_empty() { vec![None] } else { applications } {
-                let known = units.iter_mut().find(|unit| application.is_some() && unit.index == application);
-                match known {
-                    Some(unit) => unit.objects.extend(&objects),
-                    None => units.push(Unit {
-                        index: application,
-                        application: application.and_then(|at| self.argo.applications.get(at)),
-                        path: &overlay.path,
-                        environment: overlay.environment.as_deref(),
-                        objects: objects.clone(),
-                    }),
-                }
-            }
-        }
-        units
     }
 
     /// What is judged.

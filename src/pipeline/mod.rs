@@ -15,11 +15,14 @@ mod plan;
 mod proof;
 mod refused;
 pub mod release;
+pub mod report;
 mod request;
 mod settings;
+mod shown;
 mod touched;
 pub mod trial;
 pub mod uses;
+pub mod waves;
 
 use std::path::Path;
 use std::sync::Arc;

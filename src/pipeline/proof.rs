@@ -275,7 +275,7 @@ fn roots(objects: &Objects) -> Vec<&Datum> {
 }
 
 /// What every file has that declares something to Argo CD, or configures it.
-const ARGO: &str = "argoproj.io";
+pub(super) const ARGO: &str = "argoproj.io";
 
 /// Files that speak of Argo CD, with their texts.
 #[derive(Clone, Debug, Default)]
@@ -313,15 +313,10 @@ impl Declaring {
 /// The files that may hold Applications. In a rendered repository a service's own folder holds none, and a kustomization
 /// nowhere does.
 pub(super) fn declaring_files(home: &Tree, is_rendered: bool) -> Vec<String> {
-    let is_meant = |path: &String| {
-        let name = path.rsplit_once('/').map_or(path.as_str(), |(_, name)| name);
-        (path.ends_with(".yaml") || path.ends_with(".yml")) && !KUSTOMIZATIONS.contains(&name)
-    };
     if !is_rendered {
-        return home.files("").into_iter().filter(is_meant).collect();
+        return home.files("").into_iter().filter(|path| may_declare(path, false)).collect();
     }
-    let skipped = [format!("{OUTPUT}/apps"), format!("{OUTPUT}/infrastructure")];
-    let others = ["services", "templates", "policies", ".git", ".gitopsctl"];
+    let (skipped, others) = skipped();
     let mut open = vec![String::new()];
     let mut files = Vec::new();
     while let Some(folder) = open.pop() {
@@ -334,7 +329,25 @@ pub(super) fn declaring_files(home: &Tree, is_rendered: bool) -> Vec<String> {
             }
         }
     }
-    files.into_iter().filter(is_meant).collect()
+    files.into_iter().filter(|path| may_declare(path, true)).collect()
+}
+
+/// The folders of a rendered repository in which no Application lies: paths, and names of any.
+fn skipped() -> ([String; 2], [&'static str; 5]) {
+    let skipped = [format!("{OUTPUT}/apps"), format!("{OUTPUT}/infrastructure")];
+    (skipped, ["services", "templates", "policies", ".git", ".gitopsctl"])
+}
+
+/// Whether a file may hold Applications, by its path.
+pub(super) fn may_declare(path: &str, is_rendered: bool) -> bool {
+    let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+    let is_manifest = (path.ends_with(".yaml") || path.ends_with(".yml")) && !KUSTOMIZATIONS.contains(&name);
+    let is_skipped = || {
+        let (paths, names) = skipped();
+        let is_below = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        paths.iter().any(|folder| is_below(folder)) || names.into_iter().any(is_below)
+    };
+    is_manifest && !(is_rendered && is_skipped())
 }
 
 impl Gathered {

@@ -2,6 +2,7 @@
 //! names, and by what lies around it; and then whatever names it. Too many are no harm, since their builds do not differ.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -14,7 +15,7 @@ use crate::yaml::load;
 /// What each folder with a kustomization names: files and folders.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Graph {
-    names: BTreeMap<String, Names>,
+    names: BTreeMap<String, Arc<Names>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -33,38 +34,26 @@ impl Graph {
                 KUSTOMIZATIONS.contains(&name).then_some((folder, path))
             })
             .collect();
-        let read = |(folder, path): &(&str, &String)| {
-            let document = document(home, path);
-            let mut paths = BTreeSet::new();
-            if let Some(document) = &document {
-                named(document, folder, &mut paths);
-                // Configurations of generators and transformers are files that name files.
-                for field in ["generators", "transformers", "validators"] {
-                    for item in document.get(field).map_or(&[][..], Datum::items) {
-                        let path = normal(folder, item.text()).filter(|path| home.has_file(path));
-                        if let Some(inner) = path.and_then(|path| self::document(home, &path)) {
-                            named(&inner, folder, &mut paths);
-                        }
-                    }
-                }
-            }
-            let is_component = document.is_some_and(|document| document.text_of("kind") == "Component");
-            ((*folder).to_owned(), Names { paths, is_component })
-        };
+        let read = |(folder, path): &(&str, &String)| ((*folder).to_owned(), Arc::new(Names::of(home, folder, path)));
         Self { names: kustomizations.par_iter().map(read).collect() }
     }
 
-    /// Takes in those of some files that are kustomizations, and what configures the generators of some folders.
-    pub(super) fn renew(&mut self, home: &Tree, changed: &BTreeSet<String>, touched: &BTreeSet<String>) {
-        let folder = |path: &String| path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
-        for folder in
-            changed.iter().map(folder).filter(|folder| !touched.contains(folder)).chain(touched.iter().cloned())
-        {
-            let files: Vec<String> =
-                KUSTOMIZATIONS.iter().map(|name| join(&folder, name)).filter(|path| home.has_file(path)).collect();
-            self.names.remove(&folder);
-            self.names.extend(Self::of(home, &files).names);
+    /// That of another state of the repository, which differs in some paths.
+    pub(super) fn with(&self, home: &Tree, changed: &BTreeSet<String>) -> Self {
+        let mut names = self.names.clone();
+        let folder = |path: &String| path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
+        // A kustomization that changed, and one of which a configuration did.
+        let naming = self.names.iter().filter(|(_, names)| names.paths.iter().any(|path| changed.contains(path)));
+        let folders: BTreeSet<String> =
+            changed.iter().map(folder).chain(naming.map(|(folder, _)| folder.clone())).collect();
+        for folder in folders {
+            let file = KUSTOMIZATIONS.into_iter().map(|name| join(&folder, name)).find(|file| home.has_file(file));
+            match file {
+                Some(file) => _ = names.insert(folder.clone(), Arc::new(Names::of(home, &folder, &file))),
+                None => _ = names.remove(&folder),
+            }
         }
+        Self { names }
     }
 
     /// The folders that changed paths reach.
@@ -85,7 +74,7 @@ impl Graph {
                 }
             }
         }
-        let names_changed = |names: &Names| names.paths.iter().any(|path| changed.contains(path));
+        let names_changed = |names: &Arc<Names>| names.paths.iter().any(|path| changed.contains(path));
         touched.extend(self.names.iter().filter(|(_, names)| names_changed(names)).map(|(folder, _)| folder.clone()));
         let mut users: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (folder, names) in &self.names {
@@ -104,11 +93,42 @@ impl Graph {
         touched
     }
 
+    /// The overlay roots among some folders, as the names of folders say it: `…/overlays/*` where there are any, else what
+    /// no kustomization includes.
+    pub(super) fn roots<'f>(&self, folders: &'f BTreeSet<String>) -> Vec<&'f String> {
+        let is_overlay = |folder: &str| folder.rsplit('/').nth(1) == Some("overlays");
+        if !self.names.keys().any(|folder| is_overlay(folder)) {
+            return self.tops(folders);
+        }
+        folders.iter().filter(|folder| is_overlay(folder) && self.names.contains_key(*folder)).collect()
+    }
+
     /// Those among some folders that no kustomization includes, and that are none of the parts that others include.
     pub(super) fn tops<'f>(&self, folders: &'f BTreeSet<String>) -> Vec<&'f String> {
         let included: BTreeSet<&String> = self.names.values().flat_map(|names| &names.paths).collect();
         let is_component = |folder: &String| self.names.get(folder).is_none_or(|names| names.is_component);
         folders.iter().filter(|folder| !included.contains(folder) && !is_component(folder)).collect()
+    }
+}
+
+impl Names {
+    fn of(home: &Tree, folder: &str, path: &str) -> Self {
+        let document = document(home, path);
+        let mut paths = BTreeSet::new();
+        if let Some(document) = &document {
+            named(document, folder, &mut paths);
+            // Configurations of generators and transformers are files that name files.
+            for field in ["generators", "transformers", "validators"] {
+                for item in document.get(field).map_or(&[][..], Datum::items) {
+                    let path = normal(folder, item.text()).filter(|path| home.has_file(path));
+                    if let Some(inner) = path.and_then(|path| self::document(home, &path)) {
+                        named(&inner, folder, &mut paths);
+                    }
+                }
+            }
+        }
+        let is_component = document.is_some_and(|document| document.text_of("kind") == "Component");
+        Self { paths, is_component }
     }
 }
 

@@ -114,7 +114,7 @@ impl Gathered {
 
     /// Those that set a value, the last one first, with their places.
     pub fn set_by(&self, origin: Origin) -> Vec<Setter> {
-        setters(origin, self.origins(), &self.sources)
+        setters(origin, &self.origins, &self.sources)
     }
 }
 
@@ -176,7 +176,7 @@ impl<'g> Search<'g, '_> {
 
     /// Whether the file had a part in a value at all, at little cost: most values come from elsewhere.
     fn is_near(&mut self, mut origin: Origin) -> bool {
-        let (origins, sources) = (self.gathered.origins(), &self.gathered.sources);
+        let (origins, sources) = (&self.gathered.origins, &self.gathered.sources);
         for _ in 0..LONGEST_CHAIN {
             let Some(change) = origins.change(origin) else { return self.is_in_file(origin, sources) };
             let mut from = change.place;

@@ -407,6 +407,12 @@ pub fn rows(changes: &[Change], ended: &Ended) -> Vec<Row> {
     rows
 }
 
+/// A moment as tables show it, in UTC: `2026-01-31 12:00`.
+pub fn moment(seconds: i64) -> Option<String> {
+    let moment = jiff::Timestamp::from_second(seconds).ok()?;
+    Some(moment.strftime("%Y-%m-%d %H:%M").to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;

@@ -29,7 +29,7 @@ pub use edit::{Edited, Missing, set};
 pub use entries::{Entry, entries};
 pub use guard::{Freeze, Guard, Known, Past, Rejected, Ruling, Verdict, abbreviated};
 pub use history::{
-    Change, Current, Ended, Kind, Limit, Place, Rejection, Rejections, Row, changes, current, rejections, rows,
+    Change, Current, Ended, Kind, Limit, Place, Rejection, Rejections, Row, changes, current, moment, rejections, rows,
 };
 pub use message::{Circumstances, SourceCommit, Step, line, message, short, subject, trailers};
 pub use pinned::Release;
@@ -37,7 +37,7 @@ pub use refusal::{Class, Refusal};
 pub use restore::restore;
 pub use rollback::{At, Rollback, RolledBack, rollback};
 pub use said::{Said, Undo, parse_trailers, rejects, reverted, said, undo};
-pub use target::{Folder, Lookup, Scope, Target};
+pub use target::{Folder, Lookup, Scope, Target, own_entry};
 pub use version::Version;
 
 use crate::diag::Diagnostic;

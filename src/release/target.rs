@@ -321,7 +321,7 @@ fn own_image(service: &str, folder: &Folder, entries: &[Entry], prover: &dyn Pro
 }
 
 /// The entry that is a service's: that of its name, else the only one that ends in it.
-fn own_entry<'e>(entries: &'e [Entry], service: &str) -> Option<&'e Entry> {
+pub fn own_entry<'e>(entries: &'e [Entry], service: &str) -> Option<&'e Entry> {
     if let Some(entry) = entries.iter().find(|entry| entry.name == service) {
         return Some(entry);
     }

@@ -8,6 +8,8 @@ mod json;
 mod lines;
 mod markdown;
 mod page;
+pub mod report;
+pub mod waves;
 
 pub use changes::Changes;
 

@@ -1,6 +1,6 @@
 //! `gitopsctl init`, and the small commands that need no repository.
 
-use crate::support::{Repository, gitopsctl, project};
+use crate::support::{Repository, gitopsctl, gitopsctl_with, project};
 
 #[test]
 fn nothing_is_overwritten() {
@@ -100,8 +100,24 @@ fn schemas_are_printed_as_committed_and_every_code_is_explained() {
 fn completions_and_manual_pages_come_from_the_program() {
     let repository = Repository::empty();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        repository.run(&["completions", shell]).exits(0).prints("render");
+        repository.run(&["completions", shell]).exits(0).prints("COMPLETE");
     }
+    // What the script asks at each key.
+    let platform = Repository::rendered();
+    let ask = |words: &[&str]| {
+        let index = (words.len() - 1).to_string();
+        let words: Vec<&str> = ["--"].into_iter().chain(words.iter().copied()).collect();
+        gitopsctl_with(
+            platform.path(),
+            &words,
+            &[("COMPLETE", "bash"), ("_CLAP_COMPLETE_INDEX", &index), ("_CLAP_IFS", "\n")],
+        )
+        .stdout
+    };
+    assert!(ask(&["gitopsctl", "bu"]).contains("bump"));
+    assert!(ask(&["gitopsctl", "bump", "order"]).contains("order-service"));
+    assert!(ask(&["gitopsctl", "bump", "--env", ""]).contains("production"));
+    assert!(ask(&["gitopsctl", "lint", "--only", "probes/readiness-m"]).contains("probes/readiness-missing"));
     repository.run(&["man"]).exits(0).prints(".TH gitopsctl 1");
     repository.run(&["man", "pages"]).exits(0);
     assert!(repository.read("pages/gitopsctl-render.1").contains("\\-\\-prune"));

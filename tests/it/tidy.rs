@@ -27,8 +27,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "pipeline",
         &[
+            "view",
             "release",
-            "compare",
             "compare",
             "policy",
             "argo",
@@ -84,7 +84,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("lsp_server", &["lsp/"]),
     ("lsp_types", &["lsp/"]),
     ("clap", &["cli/"]),
-    ("clap_complete", &["cli/completions.rs"]),
+    ("clap_complete", &["cli/completions.rs", "cli/complete.rs", "cli/mod.rs"]),
     ("clap_mangen", &["cli/man.rs"]),
     ("anstream", &["cli/terminal.rs"]),
     ("strsim", &["diag/mod.rs"]),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use crate::cli::complete::environments;
 use crate::cli::place::Place;
 use crate::cli::release::ground::{NoPast, Seen, at_commit, on, refused};
 use crate::cli::release::tell::{change, tell};
@@ -33,7 +34,7 @@ pub(super) const EXIT_CODES: &str = "Exit codes: 0 released, or nothing to do ·
 #[derive(Debug, Args)]
 pub(super) struct Where {
     /// The environment; default: `release.environment` of gitopsctl.yaml
-    #[arg(long, value_name = "ENV", conflicts_with = "path")]
+    #[arg(long, value_name = "ENV", conflicts_with = "path", add = environments())]
     pub(super) env: Option<String>,
     /// A folder with a kustomization; what is released there is named as its `images` name it
     #[arg(long, value_name = "OVERLAY")]

@@ -1,21 +1,23 @@
 //! Applications, projects and ApplicationSets: what Argo CD would refuse after the merge, or silently not do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap as HashMap;
 
 use crate::argo::{self, AppProject, Application};
 use crate::diag::Diagnostic;
 use crate::policy::checks::{Check, Named};
-use crate::policy::facts::Lies;
+use crate::policy::facts::{Lies, fits};
 use crate::policy::report::{Report, Unit, Whole};
 use crate::policy::subject::{Object, Subject};
 use crate::source::Origin;
+use crate::tree::normal;
 use crate::yaml::data::Datum;
 
 pub(super) const CHECKS: &[Named] = &[
     ("application-invalid", Check::Unit(invalid)),
     ("application-path", Check::Unit(path)),
+    ("application-generate-paths", Check::Unit(generate_paths)),
     ("applications-unrendered", Check::Whole(unrendered)),
     ("application-project-missing", Check::Unit(project_missing)),
     ("application-project-refuses", Check::Unit(project_refuses)),
@@ -346,6 +348,43 @@ fn override_hides_tag<'a>(whole: &Whole<'a>, report: &mut Report<'a>) {
             &*application.name, hidden.image, hidden.overlay
         );
         report.elsewhere(hidden.by, &overlays_at(whole.subject, hidden.by)).say(message);
+    }
+}
+
+/// The annotation that names the paths whose changes make Argo CD render an Application again.
+const GENERATE_PATHS: &str = "argocd.argoproj.io/manifest-generate-paths";
+
+/// The annotation leaves out what a build reads: Argo CD does not notice when that changes.
+fn generate_paths<'a>(unit: &Unit<'a>, report: &mut Report<'a>) {
+    let (subject, object) = (unit.subject, unit.object);
+    let Some((at, _)) = application(unit) else { return };
+    let Some(node) = object.root.at(["metadata", "annotations", GENERATE_PATHS]).filter(|node| !node.is_empty()) else {
+        return;
+    };
+    let deployed = subject.overlays.iter().enumerate().filter(|(_, overlay)| overlay.applications.contains(&at));
+    for (overlay, known) in deployed {
+        let root = if known.path == "." { "" } else { known.path.as_str() };
+        let listed = node.text().split(';').map(str::trim).filter(|path| !path.is_empty());
+        let listed: Vec<String> = listed
+            .filter_map(|path| match path.strip_prefix('/') {
+                Some(path) => normal("", path),
+                None => normal(root, path),
+            })
+            .collect();
+        let is_listed = |path: &str| {
+            let mut ways = std::iter::successors(Some(path), |path| path.rsplit_once('/').map(|(folder, _)| folder));
+            ways.any(|way| listed.iter().any(|pattern| pattern.is_empty() || fits(pattern, way)))
+        };
+        let read = subject.files.iter().filter(|(_, reach)| reach.contains(&overlay)).map(|(path, _)| path.as_str());
+        let left: BTreeSet<&str> = read.filter(|path| *path != "." && !is_listed(path)).collect();
+        // A folder says more than each of its files.
+        let Some(first) = left.first() else { continue };
+        let message = format!(
+            "`manifest-generate-paths` of Application `{}` leaves out `{first}`, which its build reads: Argo CD does not notice a change there",
+            object.name
+        );
+        report.at(object, node).say(message).help(format!("add `/{first}`"));
+        return;
     }
 }
 
