@@ -3,7 +3,7 @@
 //! In: the texts that stages read. Out: places that a person can open. Knows no format and no message.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// A file in a [`SourceMap`], by its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,6 +132,27 @@ pub struct SourceFile {
     pub text: Arc<str>,
     /// Where it stands, if it is a value within another file.
     within: Option<Within>,
+    /// The offsets at which its lines begin, once they were asked for: to count them anew for each line of a file of
+    /// thousands takes longer than all builds.
+    starts: OnceLock<Vec<u32>>,
+}
+
+impl SourceFile {
+    fn new(path: Arc<str>, text: Arc<str>, within: Option<Within>) -> Self {
+        Self { path, text, within, starts: OnceLock::new() }
+    }
+
+    /// What [`position_in`] says.
+    fn position(&self, offset: usize) -> Position {
+        let starts = self.starts.get_or_init(|| {
+            let feeds = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+            std::iter::once(0).chain(feeds).map(|at| u32::try_from(at).unwrap_or(u32::MAX)).collect()
+        });
+        let offset = self.text.floor_char_boundary(offset);
+        let line = starts.partition_point(|start| *start as usize <= offset).max(1);
+        let start = starts.get(line - 1).map_or(0, |start| *start as usize);
+        Position { line, column: self.text.get(start..offset).unwrap_or_default().chars().count() + 1 }
+    }
 }
 
 /// Where a text stands in the file that holds it as a value.
@@ -168,7 +189,7 @@ impl SourceMap {
     /// Takes a text in and gives it an id. The same path may occur twice, as two revisions of a file.
     pub fn add(&mut self, path: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> FileId {
         let id = self.next();
-        self.files.push(SourceFile { path: path.into(), text: text.into(), within: None });
+        self.files.push(SourceFile::new(path.into(), text.into(), None));
         id
     }
 
@@ -179,7 +200,7 @@ impl SourceMap {
         let holder = self.file(outer);
         let path = holder.path.clone();
         let lines = lines_within(&holder.text, outer_offset, text);
-        self.files.push(SourceFile { path, text: text.into(), within: Some(Within { file: outer, lines }) });
+        self.files.push(SourceFile::new(path, text.into(), Some(Within { file: outer, lines })));
         id
     }
 
@@ -224,7 +245,7 @@ impl SourceMap {
     /// Line and column of a byte offset.
     pub fn position(&self, file: FileId, offset: u32) -> Position {
         let (file, offset) = self.outermost(file, offset);
-        position_in(&self.file(file).text, offset as usize)
+        self.file(file).position(offset as usize)
     }
 
     /// The text that a span covers.
@@ -325,6 +346,18 @@ mod tests {
         let quoted = sources.add_within(file, quote, "[{}]");
         assert_eq!(sources.position(quoted, 2), Position { line: 6, column: 10 });
         assert_eq!(sources.all().count(), 1);
+    }
+
+    #[test]
+    fn positions_are_those_that_counting_gives() {
+        for text in ["", "a", "a: é\r\n日本: x\n\n", "\n\n", "no end: 🚀"] {
+            let mut sources = SourceMap::default();
+            let file = sources.add("f", text);
+            for offset in 0..text.len() + 2 {
+                let found = sources.position(file, u32::try_from(offset).unwrap_or(0));
+                assert_eq!(found, position_in(text, offset), "{text:?} at {offset}");
+            }
+        }
     }
 
     #[test]

@@ -188,14 +188,13 @@ impl Whole {
     /// Lints what the changed paths reach; `before` is the last such part.
     pub fn part(&self, before: Option<&Part>, now: &Texts, changed: &BTreeSet<String>) -> Part {
         let (then, view) = (View::of(&self.setup, &self.texts), View::of(&self.setup, now));
-        // What a file named before reaches as far as what it names now.
-        let old = before.map_or(&self.graph, |before| &before.graph);
-        let mut touched = old.touched(changed);
-        let graph = old.with(&view.home, changed);
+        let past = before.map_or(&self.graph, |before| &before.graph);
+        let mut touched = past.touched(changed);
+        let graph = past.with(&view.home, changed);
         touched.extend(graph.touched(changed));
         touched.extend(before.iter().flat_map(|before| &before.touched).cloned());
         let known = before.filter(|before| before.touched == touched).map(|before| before.then.clone());
-        let before_edits = || {
+        let old = || {
             known.unwrap_or_else(|| {
                 let (gathered, findings) = self.look(&then, &self.declaring, &touched, changed);
                 let paths = gathered.planned.iter().cloned().collect();
@@ -209,8 +208,7 @@ impl Whole {
                 None => declaring.remove(path),
             };
         }
-        let (then, (gathered, findings)) =
-            rayon::join(before_edits, || self.look(&view, &declaring, &touched, changed));
+        let (then, (gathered, findings)) = rayon::join(old, || self.look(&view, &declaring, &touched, changed));
         let reached = then.paths.iter().chain(&gathered.planned).cloned().collect();
         Part { gathered, findings, reached, texts: now.clone(), touched, graph, then }
     }
