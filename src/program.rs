@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 /// How often a running program is looked at. Its end shows by its output first, so that this seldom costs anything.
 const LOOK: Duration = Duration::from_millis(20);
 /// How long output is awaited from a program that has ended: a background process, such as the master of shared ssh
-/// connections, keeps the pipe open for as long as it likes.
-const LINGER: Duration = Duration::from_millis(200);
+/// connections, keeps the pipe open for as long as it likes. Where a hundred processes share two processors, a thread that
+/// reads may well not have had its turn for a quarter of a second.
+const LINGER: Duration = Duration::from_secs(2);
 /// The time to tidy up for a program that was told to end, before it is killed: Git removes its locks.
 const GRACE: Duration = Duration::from_millis(500);
 /// Of what a program says on stderr, the last bytes kept: a server may go on for ever.
