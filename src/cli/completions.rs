@@ -40,7 +40,7 @@ impl Shell {
 }
 
 /// The variable by which the script asks.
-const VARIABLE: &str = "COMPLETE";
+pub(super) const VARIABLE: &str = "GITOPSCTL_COMPLETE";
 
 impl Completions {
     pub(super) fn run(self, terminal: &mut Terminal) -> Result<Exit, Failure> {

@@ -132,9 +132,16 @@ impl From<Exit> for ExitCode {
 /// Runs the command that the arguments name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    // A shell that asks what to offer says so by a variable.
-    if CompleteEnv::with_factory(Cli::command).try_complete(arguments.clone(), None).unwrap_or(true) {
-        return Exit::Fine.into();
+    // A shell that asks what to offer says so by a variable, which no other program has a reason to set: a gate must not
+    // pass for want of having run.
+    let completions = CompleteEnv::with_factory(Cli::command).var(completions::VARIABLE);
+    match completions.try_complete(arguments.clone(), None) {
+        Ok(true) => return Exit::Fine.into(),
+        Ok(false) => {}
+        Err(error) => {
+            let _ = error.print();
+            return Exit::Usage.into();
+        }
     }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,

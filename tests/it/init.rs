@@ -100,7 +100,7 @@ fn schemas_are_printed_as_committed_and_every_code_is_explained() {
 fn completions_and_manual_pages_come_from_the_program() {
     let repository = Repository::empty();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        repository.run(&["completions", shell]).exits(0).prints("COMPLETE");
+        repository.run(&["completions", shell]).exits(0).prints("GITOPSCTL_COMPLETE");
     }
     // What the script asks at each key.
     let platform = Repository::rendered();
@@ -110,10 +110,12 @@ fn completions_and_manual_pages_come_from_the_program() {
         gitopsctl_with(
             platform.path(),
             &words,
-            &[("COMPLETE", "bash"), ("_CLAP_COMPLETE_INDEX", &index), ("_CLAP_IFS", "\n")],
+            &[("GITOPSCTL_COMPLETE", "bash"), ("_CLAP_COMPLETE_INDEX", &index), ("_CLAP_IFS", "\n")],
         )
         .stdout
     };
+    gitopsctl_with(platform.path(), &["render", "--check", "gone"], &[("COMPLETE", "1")]).exits(2);
+    gitopsctl_with(platform.path(), &["render", "--check"], &[("GITOPSCTL_COMPLETE", "nu")]).exits(2).says("nu");
     assert!(ask(&["gitopsctl", "bu"]).contains("bump"));
     assert!(ask(&["gitopsctl", "bump", "order"]).contains("order-service"));
     assert!(ask(&["gitopsctl", "bump", "--env", ""]).contains("production"));
