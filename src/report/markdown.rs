@@ -122,7 +122,7 @@ fn excused_row(excused: &Excused) -> Row {
 }
 
 /// On one line, with code spans where backticks are, and nothing else of Markdown or HTML.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let text = visible::line(text);
     let parts: Vec<_> = text.split('`').collect();
     let mut out = String::with_capacity(text.len() + 16);
@@ -138,8 +138,9 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// A code span. A table ends a cell at a bar even there, and a span cannot hold a backtick or be empty.
-fn code(text: &str) -> String {
+/// A code span of a text on one line. A table ends a cell at a bar even there, and a span cannot hold a backtick or be
+/// empty.
+pub fn code(text: &str) -> String {
     if text.trim().is_empty() || text.contains(['`', '|']) {
         return format!("<code>{}</code>", plain(text));
     }

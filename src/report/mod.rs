@@ -9,7 +9,7 @@ mod gitlab;
 mod human;
 mod json;
 mod junit;
-mod markdown;
+pub mod markdown;
 mod output;
 mod place;
 #[cfg(test)]

@@ -235,6 +235,11 @@ fn is_alike(one: &Overlay, other: &Overlay) -> bool {
         && one.objects.iter().zip(&other.objects).all(same)
 }
 
+/// How many objects of a group come, go or become others.
+pub(super) fn count(group: &[&Overlay], what: What) -> usize {
+    group.iter().flat_map(|overlay| &overlay.objects).filter(|object| object.what == what).count()
+}
+
 /// Where a group is: its environments, else its folders.
 pub(super) fn places(group: &[&Overlay]) -> String {
     let mut seen = BTreeSet::new();

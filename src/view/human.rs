@@ -2,7 +2,7 @@
 
 use crate::report::{counted, visible};
 use crate::view::changes::{Changes, Finding, Object, Overlay, What, places};
-use crate::view::lines;
+use crate::view::lines::{self, Line};
 
 const RED: &str = "\u{1b}[31m";
 const GREEN: &str = "\u{1b}[32m";
@@ -86,20 +86,12 @@ fn object(page: &mut Page, object: &Object) {
     for danger in &object.dangers {
         page.line(RED, 6, &format!("! {danger}"));
     }
-    let follows = object.fields.iter().filter(|field| field.follows).count();
-    for field in object.fields.iter().filter(|field| !field.follows) {
-        for (sign, text) in lines::of(field) {
-            page.line(colour(sign), 4, &format!("{sign} {text}"));
+    for line in lines::of(object) {
+        match line {
+            Line::Value(sign, text) => page.line(colour(sign), 4, &format!("{sign} {text}")),
+            Line::Cause(text) => page.line(DIM, 8, &text),
+            Line::Aside(text) => page.line(DIM, 4, &format!("~ {text}")),
         }
-        if let Some(cause) = &field.cause {
-            let by = field.step.map_or_else(String::new, |step| format!(", by {step}"));
-            let before = if field.is_before { ", before the change" } else { "" };
-            page.line(DIM, 8, &format!("{cause}{by}{before}"));
-        }
-    }
-    if follows > 0 {
-        let what = counted(follows, "reference");
-        page.line(DIM, 4, &format!("~ {what} to a generated object: the name follows its content"));
     }
 }
 

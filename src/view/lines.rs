@@ -1,8 +1,9 @@
-//! A field's change as lines of a diff.
+//! What becomes of an object's fields, as lines of a diff: what every format of a change says in its own way.
 
 use similar::{ChangeTag, TextDiff};
 
-use crate::view::changes::{Field, Value, What};
+use crate::report::counted;
+use crate::view::changes::{Field, Object, Value, What};
 
 /// Values up to this length stand on one line, in characters.
 const SHORT: usize = 100;
@@ -10,11 +11,37 @@ const SHORT: usize = 100;
 /// Lines of a text that did not change and are shown around those that did.
 const CONTEXT: usize = 2;
 
-/// A line with its sign: ` `, `+`, `-` or `~`.
-pub(super) type Line = (char, String);
+/// A line about an object's fields.
+pub(super) enum Line {
+    /// Of a value, with its sign: ` `, `+`, `-` or `~`.
+    Value(char, String),
+    /// The place that did what stands above it.
+    Cause(String),
+    /// What follows from another object, and is no news.
+    Aside(String),
+}
+
+/// What becomes of the fields of an object.
+pub(super) fn of(object: &Object) -> Vec<Line> {
+    let (follows, fields): (Vec<&Field>, Vec<&Field>) = object.fields.iter().partition(|field| field.follows);
+    let mut lines = Vec::new();
+    for field in fields {
+        lines.extend(values(field).into_iter().map(|(sign, text)| Line::Value(sign, text)));
+        if let Some(cause) = &field.cause {
+            let by = field.step.map_or_else(String::new, |step| format!(", by {step}"));
+            let before = if field.is_before { ", before the change" } else { "" };
+            lines.push(Line::Cause(format!("{cause}{by}{before}")));
+        }
+    }
+    if !follows.is_empty() {
+        let what = counted(follows.len(), "reference");
+        lines.push(Line::Aside(format!("{what} to a generated object: the name follows its content")));
+    }
+    lines
+}
 
 /// What a field's change looks like: its path, then its values where they do not fit beside it.
-pub(super) fn of(field: &Field) -> Vec<Line> {
+fn values(field: &Field) -> Vec<(char, String)> {
     let sign = field.what.sign();
     let short = |value: &Value| value.is_scalar && !value.text.contains('\n') && value.text.chars().count() <= SHORT;
     let path = &field.path;
@@ -48,7 +75,7 @@ fn shown(value: &Value) -> &str {
 }
 
 /// Two texts, line by line: what did not change is left out beyond a little.
-fn unified(old: &str, new: &str) -> Vec<Line> {
+fn unified(old: &str, new: &str) -> Vec<(char, String)> {
     let diff = TextDiff::from_lines(old, new);
     let mut lines = Vec::new();
     for (at, group) in diff.grouped_ops(CONTEXT).iter().enumerate() {

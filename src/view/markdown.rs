@@ -1,9 +1,11 @@
 //! A change for a comment of a merge request: a table that sums up, then a folded body for each service. Nothing from a file
 //! is taken for Markdown or HTML.
 
+use crate::report::markdown::{self, escaped};
 use crate::report::{counted, visible};
-use crate::view::changes::{Changes, Finding, Object, Overlay, What, places};
-use crate::view::lines;
+use crate::view::changes::{Changes, Finding, Object, Overlay, What, count, places};
+use crate::view::html::text as html;
+use crate::view::lines::{self, Line};
 
 /// What GitHub takes in one comment, in characters; counted in bytes, which are no fewer.
 const LIMIT: usize = 65_536;
@@ -28,7 +30,7 @@ pub(super) fn render(changes: &Changes) -> String {
         }
     }
     if left > 0 {
-        out += &format!("\n{} more in the table alone of `gitopsctl diff`.\n", counted(left, "row"));
+        out += &format!("\nAnd {} more: `gitopsctl diff` shows all.\n", counted(left, "row"));
     }
     out.push('\n');
     for (title, list) in [("New findings", &changes.new), ("Findings that are gone", &changes.fixed)] {
@@ -48,7 +50,7 @@ pub(super) fn render(changes: &Changes) -> String {
         }
     }
     if hidden > 0 {
-        let what = counted(hidden, "body").replace("bodys", "bodies");
+        let what = counted(hidden, "service");
         out += &format!("\nLeft out, as a comment holds no more: {what}. `gitopsctl diff` shows all.\n");
     }
     out
@@ -57,7 +59,6 @@ pub(super) fn render(changes: &Changes) -> String {
 /// The cells of a group.
 fn row(group: &[&Overlay]) -> String {
     let Some(first) = group.first() else { return String::new() };
-    let count = |what: What| group.iter().flat_map(|one| &one.objects).filter(|object| object.what == what).count();
     let dangers = first.objects.iter().map(|object| object.dangers.len()).sum::<usize>();
     let mut notes: Vec<String> = Vec::new();
     match first.what {
@@ -69,7 +70,7 @@ fn row(group: &[&Overlay]) -> String {
     if dangers > 0 {
         notes.push(format!("⚠ {}", counted(dangers, "danger")));
     }
-    let cells = [What::Added, What::Changed, What::Removed].map(|what| match count(what) {
+    let cells = [What::Added, What::Changed, What::Removed].map(|what| match count(group, what) {
         0 => String::new(),
         count => count.to_string(),
     });
@@ -102,21 +103,15 @@ fn text_of(object: &Object, is_whole: bool) -> String {
         out += &format!("⚠ {}\n\n", escaped(danger));
     }
     let mut text = String::new();
-    for field in object.fields.iter().filter(|field| !field.follows) {
-        for (sign, line) in lines::of(field) {
-            // GitHub colours lines that begin with these.
-            let sign = if sign == '~' { '!' } else { sign };
-            text += &format!("{sign} {}\n", visible::line(&line));
-        }
-        if let Some(cause) = &field.cause {
-            let by = field.step.map_or_else(String::new, |step| format!(", by {step}"));
-            let before = if field.is_before { ", before the change" } else { "" };
-            text += &format!("#   {}\n", visible::line(&format!("{cause}{by}{before}")));
-        }
-    }
-    let follows = object.fields.iter().filter(|field| field.follows).count();
-    if follows > 0 {
-        text += &format!("# {} to a generated object: the name follows its content\n", counted(follows, "reference"));
+    for line in lines::of(object) {
+        // GitHub colours lines by their first character.
+        let line = match line {
+            Line::Value('~', line) => format!("! {line}"),
+            Line::Value(sign, line) => format!("{sign} {line}"),
+            Line::Cause(line) => format!("#   {line}"),
+            Line::Aside(line) => format!("# {line}"),
+        };
+        text += &format!("{}\n", visible::line(&line));
     }
     if let Some(whole) = object.text.as_ref().filter(|_| is_whole && object.what == What::Added) {
         text.extend(whole.lines().map(|line| format!("+ {}\n", visible::line(line))));
@@ -158,39 +153,5 @@ fn fence(text: &str) -> String {
 
 /// A code span.
 fn code(text: &str) -> String {
-    let text = visible::line(text).replace('|', "\\|");
-    let longest = text.split(|char| char != '`').map(str::len).max().unwrap_or(0);
-    let ticks = "`".repeat(longest + 1);
-    let space = if longest > 0 { " " } else { "" };
-    format!("{ticks}{space}{text}{space}{ticks}")
-}
-
-/// Text that is nothing but text, with code spans as messages have them.
-fn escaped(text: &str) -> String {
-    let line = visible::line(text);
-    let mut out = String::new();
-    for (at, part) in line.split('`').enumerate() {
-        let is_code = at % 2 == 1 && line.matches('`').count().is_multiple_of(2);
-        if is_code {
-            out += &code(part);
-        } else {
-            for char in part.chars() {
-                match char {
-                    '<' => out += "&lt;",
-                    '>' => out += "&gt;",
-                    '&' => out += "&amp;",
-                    '\\' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' | '@' => {
-                        out.push('\\');
-                        out.push(char);
-                    }
-                    char => out.push(char),
-                }
-            }
-        }
-    }
-    out
-}
-
-fn html(text: &str) -> String {
-    visible::line(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    markdown::code(&visible::line(text))
 }

@@ -3,6 +3,7 @@
 //! In: plain data, masked where it is secret. Out: text. Reads nothing and decides nothing.
 
 pub mod changes;
+mod html;
 mod human;
 mod json;
 mod lines;

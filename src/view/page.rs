@@ -1,8 +1,8 @@
 //! A change as a page that stands alone: no server, no file beside it, no script.
 
-use crate::report::{counted, visible};
-use crate::view::changes::{Changes, Finding, Object, Overlay, What, places};
-use crate::view::lines;
+use crate::view::changes::{Changes, Finding, Object, Overlay, What, count, places};
+use crate::view::html::{block, text as html};
+use crate::view::lines::{self, Line};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -35,9 +35,11 @@ pub(super) fn render(changes: &Changes) -> String {
 
 fn row(at: usize, group: &[&Overlay]) -> String {
     let Some(first) = group.first() else { return String::new() };
-    let count = |what: What| group.iter().flat_map(|one| &one.objects).filter(|object| object.what == what).count();
     let cells: String = [What::Added, What::Changed, What::Removed]
-        .map(|what| format!("<td>{}</td>", if count(what) == 0 { String::new() } else { count(what).to_string() }))
+        .map(|what| match count(group, what) {
+            0 => "<td></td>".to_owned(),
+            count => format!("<td>{count}</td>"),
+        })
         .concat();
     let (title, places) = (html(first.title()), html(&places(group)));
     format!("<tr><th scope=\"row\"><a href=\"#o{at}\">{title}</a></th><td>{places}</td>{cells}</tr>\n")
@@ -68,26 +70,16 @@ fn object(object: &Object) -> String {
         out += &format!("<p class=\"danger\">{}</p>\n", html(danger));
     }
     let mut text = String::new();
-    for field in object.fields.iter().filter(|field| !field.follows) {
-        for (sign, line) in lines::of(field) {
-            let class = match sign {
-                '+' => "added",
-                '-' => "removed",
-                '~' => "changed",
-                _ => "same",
-            };
-            text += &format!("<span class=\"{class}\">{sign} {}</span>\n", html(&line));
-        }
-        if let Some(cause) = &field.cause {
-            let by = field.step.map_or_else(String::new, |step| format!(", by {step}"));
-            let before = if field.is_before { ", before the change" } else { "" };
-            text += &format!("<span class=\"cause\">    {}</span>\n", html(&format!("{cause}{by}{before}")));
-        }
-    }
-    let follows = object.fields.iter().filter(|field| field.follows).count();
-    if follows > 0 {
-        let what = counted(follows, "reference");
-        text += &format!("<span class=\"cause\">  {what} to a generated object: the name follows its content</span>\n");
+    for line in lines::of(object) {
+        let (class, line) = match line {
+            Line::Value('+', line) => ("added", format!("+ {line}")),
+            Line::Value('-', line) => ("removed", format!("- {line}")),
+            Line::Value('~', line) => ("changed", format!("~ {line}")),
+            Line::Value(sign, line) => ("same", format!("{sign} {line}")),
+            Line::Cause(line) => ("cause", format!("    {line}")),
+            Line::Aside(line) => ("cause", format!("  {line}")),
+        };
+        text += &format!("<span class=\"{class}\">{}</span>\n", html(&line));
     }
     if !text.is_empty() {
         out += &format!("<pre>{text}</pre>\n");
@@ -112,25 +104,4 @@ fn findings(title: &str, findings: &[Finding]) -> String {
         out += &format!("<li class=\"{0}\"><b>{0}</b> <code>{id}</code> {message}{place}</li>\n", finding.severity);
     }
     out + "</ul>\n"
-}
-
-/// Text on one line, as HTML.
-fn html(text: &str) -> String {
-    block(&visible::line(text))
-}
-
-/// Text on several lines, as HTML.
-fn block(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for char in visible::lines(text).chars() {
-        match char {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            '\'' => out += "&#39;",
-            char => out.push(char),
-        }
-    }
-    out
 }

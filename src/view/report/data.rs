@@ -9,7 +9,7 @@ use std::fmt::{Display, Write as _};
 
 use rustc_hash::FxHashMap;
 
-use crate::view::report::html::json;
+use crate::view::html::json;
 use crate::view::report::{Cell, Container, Object, Report, Resources, Row, Workload};
 
 /// Texts by number, each once.

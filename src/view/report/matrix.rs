@@ -3,7 +3,7 @@
 //! The style lays its rows out as grids of their own, so that a browser draws only those that are to be seen: a search among
 //! 1,000 services takes a tenth of the time. Roles keep it a table for whoever hears it.
 
-use crate::view::report::html::{push, text};
+use crate::view::html::{push, text};
 use crate::view::report::{Cell, Report, Resources, Row};
 
 /// The columns of an environment: class, title, what the title means.

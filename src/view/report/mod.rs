@@ -5,11 +5,12 @@
 //! HTML and readable without the script; manifests are data that the script shows when they are asked for.
 
 mod data;
-mod html;
 mod matrix;
 mod page;
 mod plain;
 mod waves;
+
+use crate::view::html;
 
 /// What the page shows.
 #[derive(Clone, Debug, Default)]

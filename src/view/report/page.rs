@@ -1,7 +1,7 @@
 //! The page around it all.
 
 use crate::report::counted;
-use crate::view::report::html::{prose, push, text};
+use crate::view::html::{prose, push, text};
 use crate::view::report::{Finding, Report, data, matrix, plain, waves};
 
 const STYLE: &str = include_str!("style.css");

@@ -1,7 +1,7 @@
 //! What is shown where no script runs: each service with its workloads, releases and manifests. The reader of a page that
 //! runs scripts never builds any of it.
 
-use crate::view::report::html::{push, text};
+use crate::view::html::{push, text};
 use crate::view::report::matrix::range;
 use crate::view::report::{Cell, Report, Row, Setter};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::report::counted;
-use crate::view::report::html::{push, text};
+use crate::view::html::{push, text};
 use crate::view::report::{Cell, Report, Step};
 
 const PHASES: [&str; 4] = ["PreSync", "Sync", "PostSync", "SyncFail"];

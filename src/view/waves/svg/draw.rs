@@ -1,6 +1,6 @@
 //! Shapes and texts of a picture, measured.
 
-use crate::report::visible;
+use crate::view::html;
 
 /// What a dot before an object says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,14 +27,14 @@ impl Drawing {
 
     /// A line of text by its start on the base line.
     pub(super) fn text(&mut self, x: u32, y: u32, class: &str, text: &str) {
-        self.body += &format!("<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{}</text>\n", escaped(text));
+        self.body += &format!("<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{}</text>\n", html::text(text));
     }
 
     /// A line of text in parts, one behind the other, each of a class.
     pub(super) fn spans(&mut self, x: u32, y: u32, parts: &[(&str, &str)]) {
         let parts: String = parts
             .iter()
-            .map(|(class, text)| format!("<tspan class=\"{class}\">{}</tspan>", escaped(text)))
+            .map(|(class, text)| format!("<tspan class=\"{class}\">{}</tspan>", html::text(text)))
             .collect::<Vec<_>>()
             .join(" ");
         self.body += &format!("<text x=\"{x}\" y=\"{y}\">{parts}</text>\n");
@@ -42,8 +42,10 @@ impl Drawing {
 
     /// A line of text around its middle.
     pub(super) fn centered(&mut self, x: u32, y: u32, class: &str, text: &str) {
-        self.body +=
-            &format!("<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{}</text>\n", escaped(text));
+        self.body += &format!(
+            "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{}</text>\n",
+            html::text(text)
+        );
     }
 
     /// Another drawing, with its corner there.
@@ -53,7 +55,7 @@ impl Drawing {
 
     /// A drawing that shows a text to whoever points at it.
     pub(super) fn told(&mut self, about: &str, other: &Drawing) {
-        self.body += &format!("<g>\n<title>{}</title>\n{}</g>\n", escaped(about), other.body);
+        self.body += &format!("<g>\n<title>{}</title>\n{}</g>\n", html::text(about), other.body);
     }
 
     pub(super) fn dot(&mut self, x: u32, y: u32, tone: Tone) {
@@ -78,28 +80,12 @@ impl Drawing {
     }
 }
 
-/// Text as XML.
-pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for char in visible::line(text).chars() {
-        match char {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            '\'' => out += "&#39;",
-            char => out.push(char),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn names_are_text_and_nothing_else() {
-        assert_eq!(escaped("</text>\"'&\n\0]]>"), "&lt;/text&gt;&quot;&#39;&amp;␊␀]]&gt;");
+        assert_eq!(html::text("</text>\"'&\n\0]]>"), "&lt;/text&gt;&quot;&#39;&amp;␊␀]]&gt;");
     }
 }

@@ -6,6 +6,7 @@
 mod card;
 mod draw;
 
+use crate::view::html;
 use crate::view::waves::Waves;
 use crate::view::waves::forest::Forest;
 use crate::view::waves::measure::width;
@@ -46,7 +47,7 @@ pub(super) fn render(waves: &Waves) -> String {
     page.place(MARGIN, bottom + 20, &legend);
     most = most.max(legend.width);
     let (wide, high) = (most + 2 * MARGIN, bottom + 20 + legend.height + MARGIN);
-    let (heading, about) = (draw::escaped(&heading), draw::escaped(about));
+    let (heading, about) = (html::text(&heading), html::text(about));
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{wide}\" height=\"{high}\" viewBox=\"0 0 {wide} {high}\" \
          role=\"img\">\n<title>{heading}</title>\n<desc>{about}</desc>\n<style>\n{STYLE}</style>\n\

@@ -1,4 +1,4 @@
-//! Text made safe for a page: as HTML, as data in a script block, as a part of a URL.
+//! Text made safe for a page: as HTML or XML, as data in a script block, as a part of a URL.
 
 use crate::report::visible;
 
@@ -27,9 +27,20 @@ pub(super) fn prose(sentence: &str) -> String {
     out
 }
 
+/// Text on several lines, as HTML.
+pub(super) fn block(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    escape(&mut out, &visible::lines(text));
+    out
+}
+
 /// Appends text on one line, as HTML.
 pub(super) fn push(out: &mut String, text: &str) {
-    for char in visible::line(text).chars() {
+    escape(out, &visible::line(text));
+}
+
+fn escape(out: &mut String, visible: &str) {
+    for char in visible.chars() {
         match char {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
